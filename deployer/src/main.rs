@@ -1,0 +1,2 @@
+//! Wharf
+fn main() {}
