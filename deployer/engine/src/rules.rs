@@ -1,0 +1,139 @@
+//! What a kind declares about its fields: who owns each, how it compares, what a change of it takes.
+
+use std::time::Duration;
+
+/// Who decides a field's value. What the stack does not own is neither drift nor a moved world, and an update keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The stack: what `wharf.toml` says holds.
+    Stack,
+    /// AWS: the stack's value counts at creation only (the AMI, a default list).
+    Aws,
+    /// The autoscaler: the stack's value counts at creation only (desired counts).
+    Autoscaler,
+    /// Rollouts: the stack's value counts at creation only (the image, listener weights).
+    Rollouts,
+    /// Shared: the stack owns the entries it names (and those it named before); others are left alone.
+    /// The field is a map or a list of texts.
+    Shared,
+}
+
+/// How a desired value is held against an observed one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compare {
+    /// Equal in meaning.
+    Exact,
+    /// Equal as sets: the order of the list means nothing.
+    Set,
+    /// The observed number may have grown (autoscaled storage); only less than desired differs.
+    AtLeast,
+    /// The observed version may be more exact than the desired one: `17` is `17.4`.
+    VersionPrefix,
+}
+
+/// What a change of the field takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// An update in place.
+    InPlace,
+    /// A new resource.
+    Replace,
+}
+
+/// One field of a kind's inputs, and its rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// The name, as in the serialised inputs.
+    pub name: &'static str,
+    /// Who decides.
+    pub owner: Owner,
+    /// How it compares.
+    pub compare: Compare,
+    /// What a change takes.
+    pub change: Change,
+}
+
+impl Field {
+    /// A field that the stack owns, compared exactly, changed in place.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, owner: Owner::Stack, compare: Compare::Exact, change: Change::InPlace }
+    }
+
+    /// The same, where a change needs a new resource.
+    #[must_use]
+    pub const fn replaces(self) -> Self {
+        Self { change: Change::Replace, ..self }
+    }
+
+    /// The same, with another owner.
+    #[must_use]
+    pub const fn owned_by(self, owner: Owner) -> Self {
+        Self { owner, ..self }
+    }
+
+    /// The same, with another comparison.
+    #[must_use]
+    pub const fn compared(self, compare: Compare) -> Self {
+        Self { compare, ..self }
+    }
+}
+
+/// Which of old and new comes first when a resource is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// The new one is created, dependants move over, the old one goes last.
+    CreateFirst,
+    /// The old one holds something unique (a name, a range), so it goes first.
+    DeleteFirst,
+}
+
+/// How long AWS typically takes, for the order of a run and its forecast. Never a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Estimate {
+    /// Until a created resource is ready.
+    pub create: Duration,
+    /// Until an update has settled.
+    pub update: Duration,
+    /// Until a deleted resource is gone.
+    pub delete: Duration,
+}
+
+impl Estimate {
+    /// Seconds for create, update and delete: the only place where bare numbers of seconds are written, so that a
+    /// kind's table stays readable.
+    #[must_use]
+    pub const fn seconds(create: u64, update: u64, delete: u64) -> Self {
+        Self {
+            create: Duration::from_secs(create),
+            update: Duration::from_secs(update),
+            delete: Duration::from_secs(delete),
+        }
+    }
+}
+
+/// All that the engine knows about a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// The kind's name: service and noun, such as `ec2.vpc`.
+    pub kind: &'static str,
+    /// Its input fields; every serialised field has a row.
+    pub fields: &'static [Field],
+    /// The order of a replacement.
+    pub order: Order,
+    /// Holds data that cannot be made again: never deleted or replaced unless allowed by name.
+    pub protected: bool,
+    /// How long a resource just created can be invisible to reads: after an ambiguous reply nothing is created again
+    /// before that has passed.
+    pub visible_within: Duration,
+    /// Typical durations.
+    pub estimate: Estimate,
+}
+
+impl Rules {
+    /// The rule of a field.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+}
