@@ -1,0 +1,264 @@
+//! The handle on an account: making one, forking it, looking into it and reaching into it from behind.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::account::Account;
+use crate::authorise::Policy;
+use crate::client::SandboxHttpClient;
+use crate::clock::{Clock, SimClock};
+use crate::dispatch::{Delivery, Reply};
+use crate::error::SandboxError;
+use crate::record::{self, CallRecord, Exchange};
+use crate::store::{Resource, Tags};
+use crate::weather::{CallInfo, Fate, Hooked, Weather};
+use crate::wire::Request;
+
+/// The account id that a sandbox has unless told otherwise.
+pub const ACCOUNT: &str = "123456789012";
+/// The region that a sandbox is in unless told otherwise.
+pub const REGION: &str = "us-east-1";
+
+/// An AWS account in memory. A clone is another handle on the same account; [`Sandbox::fork`] makes another account.
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    account: Arc<Mutex<Account>>,
+    clock: Arc<dyn Clock>,
+    hook: Arc<Mutex<Option<Hooked>>>,
+}
+
+/// What a new account is to be like.
+#[derive(Debug)]
+pub struct Builder {
+    seed: u64,
+    account: String,
+    region: String,
+    weather: Weather,
+    clock: Option<Arc<dyn Clock>>,
+}
+
+impl Builder {
+    /// The seed of everything that is left to chance. The same seed and calls give the same world.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The account's id.
+    #[must_use]
+    pub fn account(mut self, id: impl Into<String>) -> Self {
+        self.account = id.into();
+        self
+    }
+
+    /// The account's only region.
+    #[must_use]
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = region.into();
+        self
+    }
+
+    /// How AWS behaves; [`Weather::typical`] unless told otherwise.
+    #[must_use]
+    pub fn weather(mut self, weather: Weather) -> Self {
+        self.weather = weather;
+        self
+    }
+
+    /// The account's clock; a [`SimClock`] that starts on 5 January 2026 at 09:00 UTC unless told otherwise.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// The account, empty but for what AWS puts into a new one.
+    pub fn build(self) -> Sandbox {
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SimClock::new(first_day())));
+        let account = Account::new(self.account, self.region, self.seed, self.weather);
+        Sandbox { account: Arc::new(Mutex::new(account)), clock, hook: Arc::default() }
+    }
+}
+
+fn first_day() -> Timestamp {
+    Timestamp::from_second(1_767_603_600).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+impl Sandbox {
+    /// An account with typical weather. Under tokio's paused time its clock is virtual.
+    pub fn new(seed: u64) -> Self {
+        Self::builder().seed(seed).build()
+    }
+
+    /// Says what an account is to be like.
+    pub fn builder() -> Builder {
+        Builder {
+            seed: 0,
+            account: ACCOUNT.to_owned(),
+            region: REGION.to_owned(),
+            weather: Weather::typical(),
+            clock: None,
+        }
+    }
+
+    /// Another account in the same state, at the same moment, that goes its own way from here. Its call log,
+    /// counter and recording are empty; hooks stay behind; weather and policy come along.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let mut account = self.lock().clone();
+        account.calls = 0;
+        account.log.clear();
+        account.recording = None;
+        Self { account: Arc::new(Mutex::new(account)), clock: Arc::clone(&self.clock), hook: Arc::default() }
+    }
+
+    /// The HTTP client to give to an AWS SDK client or configuration: its calls come here.
+    pub fn http_client(&self) -> SandboxHttpClient {
+        SandboxHttpClient::new(self.clone())
+    }
+
+    /// The account's present moment.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The account's clock.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
+    /// Changes the weather.
+    pub fn set_weather(&self, weather: Weather) {
+        self.lock().weather = weather;
+    }
+
+    /// Limits what callers may do; `None` lifts the limit.
+    pub fn set_policy(&self, policy: Option<Policy>) {
+        self.lock().policy = policy;
+    }
+
+    /// Asks `hook` about every call from now on, before anything happens. The hook may use this handle.
+    pub fn on_call(&self, hook: impl Fn(&CallInfo) -> Fate + Send + Sync + 'static) {
+        *self.hook.lock().unwrap_or_else(PoisonError::into_inner) = Some(Hooked(Arc::new(hook)));
+    }
+
+    /// Asks no hook any more.
+    pub fn clear_hook(&self) {
+        *self.hook.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// How many calls there have been.
+    pub fn calls(&self) -> u64 {
+        self.lock().calls
+    }
+
+    /// All calls so far, with what they were authorised for and how they ended.
+    pub fn call_log(&self) -> Vec<CallRecord> {
+        self.lock().log.clone()
+    }
+
+    /// Every object, as it really is (not stale), ordered by kind and id.
+    pub fn resources(&self) -> Vec<Resource> {
+        self.settled().store.everything().map(|r| Resource::clone(r)).collect()
+    }
+
+    /// One object, as it really is.
+    pub fn resource(&self, kind: &str, id: &str) -> Option<Resource> {
+        self.settled().store.everything().find(|r| r.kind == kind && r.id == id).map(|r| Resource::clone(r))
+    }
+
+    /// Everything in the account that was not there at the start, whoever made it: an account is empty when
+    /// this is, not when somebody's own list is.
+    pub fn inventory(&self) -> Vec<Resource> {
+        self.resources().into_iter().filter(|r| !r.flag("_initial")).collect()
+    }
+
+    /// Changes an object behind everyone's back, at once visible to all.
+    ///
+    /// # Errors
+    /// There is no such object.
+    pub fn edit(
+        &self,
+        kind: &str,
+        id: &str,
+        change: impl FnOnce(&mut Map<String, Value>, &mut Tags),
+    ) -> Result<(), SandboxError> {
+        let mut account = self.settled();
+        let mut resource = found(&account, kind, id)?;
+        change(&mut resource.attrs, &mut resource.tags);
+        account.store.put_at_once(resource.kind, id, Some(resource));
+        Ok(())
+    }
+
+    /// Takes an object away behind everyone's back, without any of AWS's rules.
+    ///
+    /// # Errors
+    /// There is no such object.
+    pub fn remove(&self, kind: &str, id: &str) -> Result<(), SandboxError> {
+        let mut account = self.settled();
+        let resource = found(&account, kind, id)?;
+        account.store.put_at_once(resource.kind, id, None);
+        Ok(())
+    }
+
+    /// When the next thing will happen by itself, if anything will.
+    pub fn next_event(&self) -> Option<Timestamp> {
+        self.settled().store.next_timer()
+    }
+
+    /// Keeps every request and response from now on.
+    pub fn record(&self) {
+        self.lock().recording = Some(Vec::new());
+    }
+
+    /// What was recorded so far.
+    pub fn recording(&self) -> Vec<Exchange> {
+        self.lock().recording.clone().unwrap_or_default()
+    }
+
+    /// Writes what was recorded so far as JSON lines.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_recording(&self, path: impl AsRef<Path>) -> Result<(), SandboxError> {
+        Ok(record::write_lines(path.as_ref(), &self.recording())?)
+    }
+
+    /// One call. The hook is asked without holding the account, so that it may fork or edit it.
+    pub(crate) fn call(&self, request: &Request) -> Reply {
+        let routed = self.lock().route(request);
+        let mut reply = match routed {
+            Err(response) => Reply { latency: std::time::Duration::ZERO, delivery: Delivery::Answer(response) },
+            Ok(routed) => {
+                let hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let fate = hook.map_or(Fate::Normal, |hook| (hook.0)(&routed.info));
+                let now = self.clock.now();
+                self.lock().perform(request, &routed, fate, now)
+            }
+        };
+        reply.latency = self.clock.real(reply.latency);
+        reply
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Account> {
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn settled(&self) -> MutexGuard<'_, Account> {
+        let now = self.clock.now();
+        let mut account = self.lock();
+        account.settle(now);
+        account
+    }
+}
+
+fn found(account: &Account, kind: &str, id: &str) -> Result<Resource, SandboxError> {
+    let resource = account.store.everything().find(|r| r.kind == kind && r.id == id);
+    resource
+        .map(|r| Resource::clone(r))
+        .ok_or_else(|| SandboxError::NoSuchResource { kind: kind.to_owned(), id: id.to_owned() })
+}

@@ -1,0 +1,186 @@
+//! Every AWS object in the account, of whatever kind, with the recent past that stale reads show.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::clock::later;
+
+/// Tags of one object.
+pub type Tags = BTreeMap<String, String>;
+
+/// One object of the account. Its attributes have the shape and names in which AWS gives them back;
+/// what AWS does not show stands under names that begin with `_`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resource {
+    /// Service and noun, such as `ec2.vpc`.
+    pub kind: &'static str,
+    /// The identifier, unique within the kind.
+    pub id: String,
+    /// What AWS would answer, and hidden bookkeeping under `_…`.
+    pub attrs: Map<String, Value>,
+    /// The object's tags.
+    pub tags: Tags,
+    /// Whether AWS made it by itself.
+    pub aws_made: bool,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+impl Resource {
+    /// A text attribute, or "".
+    pub fn text(&self, name: &str) -> &str {
+        self.attrs.get(name).and_then(Value::as_str).unwrap_or("")
+    }
+
+    /// Whether a boolean attribute is true.
+    pub fn flag(&self, name: &str) -> bool {
+        self.attrs.get(name).and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    /// A number attribute, or 0.
+    pub fn number(&self, name: &str) -> i64 {
+        self.attrs.get(name).and_then(Value::as_i64).unwrap_or(0)
+    }
+
+    /// A list attribute, or an empty one.
+    pub fn items(&self, name: &str) -> &[Value] {
+        self.attrs.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+
+    /// Sets an attribute.
+    pub fn set(&mut self, name: &str, value: impl Into<Value>) {
+        self.attrs.insert(name.to_owned(), value.into());
+    }
+
+    /// The list under `name`, made when there is none.
+    pub(crate) fn list_mut(&mut self, name: &str) -> &mut Vec<Value> {
+        let slot = self.attrs.entry(name).or_insert(Value::Null);
+        if !slot.is_array() {
+            *slot = Value::Array(Vec::new());
+        }
+        match slot {
+            Value::Array(items) => items,
+            _ => unreachable!("made a list just above"),
+        }
+    }
+}
+
+type Key = (&'static str, String);
+
+/// What an object was before a change, and when readers come to see the change.
+#[derive(Clone, Debug)]
+struct Past {
+    before: Option<Arc<Resource>>,
+    seen_from: Timestamp,
+}
+
+/// Something that happens later by itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Timer {
+    pub(crate) kind: &'static str,
+    pub(crate) id: String,
+    pub(crate) event: &'static str,
+}
+
+/// What a client token was used for.
+#[derive(Clone, Debug)]
+pub(crate) struct Token {
+    pub(crate) parameters: Value,
+    pub(crate) id: String,
+}
+
+/// All state of the account that calls change. A clone shares the objects, so it costs little.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Store {
+    live: BTreeMap<Key, Arc<Resource>>,
+    past: BTreeMap<Key, Vec<Past>>,
+    timers: BTreeMap<(Timestamp, u64), Timer>,
+    timer_seq: u64,
+    pub(crate) tokens: BTreeMap<(String, String), Token>,
+}
+
+impl Store {
+    pub(crate) fn get(&self, kind: &'static str, id: &str) -> Option<Arc<Resource>> {
+        self.live.get(&(kind, id.to_owned())).cloned()
+    }
+
+    pub(crate) fn all(&self, kind: &'static str) -> impl Iterator<Item = &Arc<Resource>> {
+        self.live.range((kind, String::new())..).take_while(move |((k, _), _)| *k == kind).map(|(_, r)| r)
+    }
+
+    pub(crate) fn everything(&self) -> impl Iterator<Item = &Arc<Resource>> {
+        self.live.values()
+    }
+
+    /// What a reader sees at `now`: the state before the first change that has not reached it yet.
+    pub(crate) fn seen(&self, kind: &'static str, id: &str, now: Timestamp) -> Option<Arc<Resource>> {
+        let key = (kind, id.to_owned());
+        match self.past.get(&key).and_then(|past| past.iter().find(|p| p.seen_from > now)) {
+            Some(past) => past.before.clone(),
+            None => self.live.get(&key).cloned(),
+        }
+    }
+
+    pub(crate) fn seen_all(&self, kind: &'static str, now: Timestamp) -> Vec<Arc<Resource>> {
+        let from = (kind, String::new());
+        let mut ids: Vec<&str> = self
+            .live
+            .range(from.clone()..)
+            .take_while(|((k, _), _)| *k == kind)
+            .map(|((_, id), _)| id.as_str())
+            .collect();
+        for ((_, id), _) in self.past.range(from..).take_while(|((k, _), _)| *k == kind) {
+            if !self.live.contains_key(&(kind, id.clone())) {
+                ids.push(id);
+            }
+        }
+        ids.into_iter().filter_map(|id| self.seen(kind, id, now)).collect()
+    }
+
+    /// Puts, changes or (with `None`) removes an object; readers see it `lag` later.
+    pub(crate) fn put(&mut self, kind: &'static str, id: &str, new: Option<Resource>, now: Timestamp, lag: Duration) {
+        let key = (kind, id.to_owned());
+        let before = match new {
+            Some(resource) => self.live.insert(key.clone(), Arc::new(resource)),
+            None => self.live.remove(&key),
+        };
+        let past = self.past.entry(key.clone()).or_default();
+        past.retain(|p| p.seen_from > now);
+        if !lag.is_zero() {
+            past.push(Past { before, seen_from: later(now, lag) });
+        } else if past.is_empty() {
+            self.past.remove(&key);
+        }
+    }
+
+    /// Puts or removes an object with everyone seeing it at once.
+    pub(crate) fn put_at_once(&mut self, kind: &'static str, id: &str, new: Option<Resource>) {
+        let key = (kind, id.to_owned());
+        self.past.remove(&key);
+        match new {
+            Some(resource) => self.live.insert(key, Arc::new(resource)),
+            None => self.live.remove(&key),
+        };
+    }
+
+    pub(crate) fn schedule(&mut self, due: Timestamp, timer: Timer) {
+        self.timer_seq += 1;
+        self.timers.insert((due, self.timer_seq), timer);
+    }
+
+    /// The next timer due at or before `now`, with its moment.
+    pub(crate) fn next_due(&mut self, now: Timestamp) -> Option<(Timestamp, Timer)> {
+        let entry = self.timers.first_entry().filter(|entry| entry.key().0 <= now)?;
+        let ((due, _), timer) = entry.remove_entry();
+        Some((due, timer))
+    }
+
+    /// When the next thing happens by itself.
+    pub(crate) fn next_timer(&self) -> Option<Timestamp> {
+        self.timers.keys().next().map(|(due, _)| *due)
+    }
+}
