@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Who decides a field's value. What the stack does not own is neither drift nor a moved world, and an update keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
@@ -80,7 +82,8 @@ impl Field {
 }
 
 /// Which of old and new comes first when a resource is replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Order {
     /// The new one is created, dependants move over, the old one goes last.
     CreateFirst,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map as JsonMap, Value as Json};
 
 use crate::id::LogicalId;
@@ -20,7 +21,8 @@ pub struct Reference {
 /// In JSON, which is how kinds hand their typed inputs over, a reference is
 /// `{"$ref": "network.vpc", "output": "id"}`, a text with references inside is `{"$join": [..]}`, and a value that is
 /// known to be another resource's identity is `{"$known": "vpc-1"}`; all else is plain JSON.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "Json", into = "Json")]
 pub enum Value {
     /// Nothing: the field is not set.
     Null,
@@ -200,5 +202,19 @@ impl Value {
             }
             _ => self == other,
         }
+    }
+}
+
+impl TryFrom<Json> for Value {
+    type Error = ValueError;
+
+    fn try_from(json: Json) -> Result<Self, ValueError> {
+        Self::from_json(&json)
+    }
+}
+
+impl From<Value> for Json {
+    fn from(value: Value) -> Self {
+        value.to_json()
     }
 }
