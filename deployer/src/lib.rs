@@ -1,1 +1,3 @@
-//! Placeholder
+//! Wharf stands up and keeps a production AWS platform for containerised web applications.
+
+pub mod aws;

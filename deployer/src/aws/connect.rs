@@ -1,0 +1,126 @@
+//! The way to an account: credentials, region, endpoint, and the account's own word for who it is.
+
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::retry::RetryConfig;
+
+use super::call::{Aws, CallError, Clients, Observer, Scope};
+
+/// How to reach AWS. What is unset comes from the ordinary chain: environment, profile, SSO, instance or task role;
+/// `AWS_ENDPOINT_URL_<SERVICE>` is honoured.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The region; `[stack] region`.
+    pub region: String,
+    /// A profile of `~/.aws/config`.
+    pub profile: Option<String>,
+    /// One endpoint for all services.
+    pub endpoint_url: Option<String>,
+    /// Another transport, with credentials of its own: the sandbox's.
+    pub transport: Option<SharedHttpClient>,
+}
+
+/// A way to an account whose identity is known.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    clients: Clients,
+    /// The account's twelve digits.
+    pub account: String,
+    /// The caller's ARN.
+    pub caller: String,
+    /// The region.
+    pub region: String,
+    partition: String,
+}
+
+/// No way to an account.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The first call, which asks who the caller is, failed.
+    #[error("cannot tell which account this is")]
+    Identity(#[source] CallError),
+}
+
+/// A call that is not answered within this is ambiguous. Shorter than the stack's lease.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Loads the configuration and asks AWS who the caller is: the only call made before the guards are checked.
+///
+/// # Errors
+/// No credentials, no answer, or an answer that names no account.
+pub async fn connect(options: &Options, observer: Observer) -> Result<Connection, ConnectError> {
+    let config = load(options).await;
+    let clients = clients(&config);
+    let probe = Scope {
+        stack: String::new(),
+        region: options.region.clone(),
+        account: String::new(),
+        partition: "aws".to_owned(),
+    };
+    let aws = Aws::new(probe, clients.clone(), "connect", observer);
+    const ACTION: &str = "sts:GetCallerIdentity";
+    let identity = aws
+        .call(ACTION, "", || aws.sts.get_caller_identity().send())
+        .await
+        .map_err(ConnectError::Identity)?;
+    let lacks = |field| ConnectError::Identity(CallError::lacks(ACTION, field));
+    let account = identity.account().ok_or_else(|| lacks("Account"))?.to_owned();
+    let caller = identity.arn().ok_or_else(|| lacks("Arn"))?.to_owned();
+    let partition = caller.split(':').nth(1).unwrap_or("aws").to_owned();
+    Ok(Connection { clients, account, caller, region: options.region.clone(), partition })
+}
+
+impl Connection {
+    /// AWS as a run of this id on this stack sees it.
+    #[must_use]
+    pub fn scoped(&self, stack: &str, run: &str, observer: Observer) -> Aws {
+        let scope = Scope {
+            stack: stack.to_owned(),
+            region: self.region.clone(),
+            account: self.account.clone(),
+            partition: self.partition.clone(),
+        };
+        Aws::new(scope, self.clients.clone(), run, observer)
+    }
+}
+
+/// The SDK's own retries are off: [`Aws::call`] is the one retry layer.
+async fn load(options: &Options) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .operation_attempt_timeout(CALL_TIMEOUT)
+        .build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new(options.region.clone()))
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts);
+    if let Some(profile) = &options.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(url) = &options.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    if let Some(transport) = &options.transport {
+        let sandbox = Credentials::new("AKIASANDBOX000000000", "sandbox", None, None, "sandbox");
+        loader = loader.http_client(transport.clone()).credentials_provider(sandbox);
+    }
+    loader.load().await
+}
+
+fn clients(config: &SdkConfig) -> Clients {
+    Clients {
+        ec2: aws_sdk_ec2::Client::new(config),
+        rds: aws_sdk_rds::Client::new(config),
+        ecr: aws_sdk_ecr::Client::new(config),
+        iam: aws_sdk_iam::Client::new(config),
+        kms: aws_sdk_kms::Client::new(config),
+        ssm: aws_sdk_ssm::Client::new(config),
+        logs: aws_sdk_cloudwatchlogs::Client::new(config),
+        dynamodb: aws_sdk_dynamodb::Client::new(config),
+        sts: aws_sdk_sts::Client::new(config),
+    }
+}

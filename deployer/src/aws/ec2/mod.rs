@@ -1,0 +1,6 @@
+//! EC2 and VPC.
+
+pub mod vpc;
+
+mod filters;
+mod tagging;

@@ -1,0 +1,47 @@
+//! EC2's tags: one pair of calls for every kind of EC2.
+
+use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
+
+use crate::aws::call::{Aws, CallError};
+use crate::aws::kind::{Grant, New};
+use crate::aws::tags::Tags;
+
+/// What every kind of EC2 needs to be tagged.
+pub(super) const GRANT: Grant = Grant::write(
+    &["ec2:CreateTags", "ec2:DeleteTags"],
+    &["arn:{partition}:ec2:{region}:{account}:*/*"],
+);
+
+/// The tags of a create call.
+pub(super) fn specification(new: &New<'_>, kind: ResourceType, user: &Tags) -> TagSpecification {
+    TagSpecification::builder().resource_type(kind).set_tags(Some(to_sdk(&new.tags(user)))).build()
+}
+
+/// Tags as an answer has them.
+pub(super) fn read(tags: &[Tag]) -> Tags {
+    tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()))).collect()
+}
+
+fn to_sdk(tags: &Tags) -> Vec<Tag> {
+    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}
+
+/// Writes these tags.
+pub(super) async fn write(aws: &Aws, physical: &str, tags: &Tags) -> Result<(), CallError> {
+    let send = || aws.ec2.create_tags().resources(physical).set_tags(Some(to_sdk(tags))).send();
+    aws.call("ec2:CreateTags", physical, send).await.map(drop)
+}
+
+/// Changes the user's tags from `now` to `to`; identity tags are not in either.
+pub(super) async fn change(aws: &Aws, physical: &str, now: &Tags, to: &Tags) -> Result<(), CallError> {
+    let set: Tags = to.iter().filter(|(k, v)| now.get(*k) != Some(*v)).map(|(k, v)| (k.clone(), v.clone())).collect();
+    let gone: Vec<Tag> = now.keys().filter(|k| !to.contains_key(*k)).map(|k| Tag::builder().key(k).build()).collect();
+    if !set.is_empty() {
+        write(aws, physical, &set).await?;
+    }
+    if !gone.is_empty() {
+        let send = || aws.ec2.delete_tags().resources(physical).set_tags(Some(gone.clone())).send();
+        aws.call("ec2:DeleteTags", physical, send).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,30 @@
+//! AWS: how it is called, and the resource kinds, one file each.
+
+mod call;
+mod classes;
+mod connect;
+mod erased;
+mod kind;
+mod limits;
+mod out;
+mod tags;
+
+pub mod ec2;
+
+pub use call::{Aws, CallError, CallEvent, Clients, Lease, Observer, Scope};
+pub use connect::{ConnectError, Connection, Options, connect};
+pub use erased::{AnyKind, Only, Wanted};
+pub use kind::{Changed, Found, Grant, Gone, Kind, Made, New, Query};
+pub use out::{Handle, Out, Text};
+pub use tags::Tags;
+
+/// Every resource kind that Wharf knows. A new kind is its file and its line here.
+#[must_use]
+pub fn kinds() -> Vec<Box<dyn AnyKind>> {
+    fn of<K: Kind>() -> Box<dyn AnyKind> {
+        Box::new(erased::Erased::<K>::default())
+    }
+    vec![
+        of::<ec2::vpc::Vpc>(),
+    ]
+}
