@@ -156,12 +156,7 @@ impl Aws {
     ///
     /// # Errors
     /// The call's error with its class.
-    pub async fn call<T, E, F>(
-        &self,
-        action: &'static str,
-        on: &str,
-        send: impl Fn() -> F,
-    ) -> Result<T, CallError>
+    pub async fn call<T, E, F>(&self, action: &'static str, on: &str, send: impl Fn() -> F) -> Result<T, CallError>
     where
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,

@@ -53,8 +53,7 @@ impl Buckets {
     fn reserve(&self, service: &str, reads: bool, now: Instant) -> Option<Duration> {
         let rate = rate(service, reads);
         let mut buckets = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let bucket =
-            buckets.entry((service.to_owned(), reads)).or_insert(Bucket { tokens: rate.burst, at: now });
+        let bucket = buckets.entry((service.to_owned(), reads)).or_insert(Bucket { tokens: rate.burst, at: now });
         let refill = now.saturating_duration_since(bucket.at).as_secs_f64() * rate.per_second;
         bucket.tokens = (bucket.tokens + refill).min(rate.burst) - 1.0;
         bucket.at = now;

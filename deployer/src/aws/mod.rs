@@ -1,20 +1,20 @@
 //! AWS: how it is called, and the resource kinds, one file each.
 
-mod call;
+pub mod call;
 mod classes;
 mod connect;
 mod erased;
-mod kind;
+pub mod kind;
 mod limits;
-mod out;
-mod tags;
+pub mod out;
+pub mod tags;
 
 pub mod ec2;
 
 pub use call::{Aws, CallError, CallEvent, Clients, Lease, Observer, Scope};
 pub use connect::{ConnectError, Connection, Options, connect};
 pub use erased::{AnyKind, Only, Wanted};
-pub use kind::{Changed, Found, Grant, Gone, Kind, Made, New, Query};
+pub use kind::{Changed, Found, Gone, Grant, Kind, Made, New, Query};
 pub use out::{Handle, Out, Text};
 pub use tags::Tags;
 
@@ -24,7 +24,5 @@ pub fn kinds() -> Vec<Box<dyn AnyKind>> {
     fn of<K: Kind>() -> Box<dyn AnyKind> {
         Box::new(erased::Erased::<K>::default())
     }
-    vec![
-        of::<ec2::vpc::Vpc>(),
-    ]
+    vec![of::<ec2::vpc::Vpc>()]
 }

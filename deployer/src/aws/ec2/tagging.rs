@@ -7,10 +7,8 @@ use crate::aws::kind::{Grant, New};
 use crate::aws::tags::Tags;
 
 /// What every kind of EC2 needs to be tagged.
-pub(super) const GRANT: Grant = Grant::write(
-    &["ec2:CreateTags", "ec2:DeleteTags"],
-    &["arn:{partition}:ec2:{region}:{account}:*/*"],
-);
+pub(super) const GRANT: Grant =
+    Grant::write(&["ec2:CreateTags", "ec2:DeleteTags"], &["arn:{partition}:ec2:{region}:{account}:*/*"]);
 
 /// The tags of a create call.
 pub(super) fn specification(new: &New<'_>, kind: ResourceType, user: &Tags) -> TagSpecification {

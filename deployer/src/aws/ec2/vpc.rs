@@ -54,9 +54,8 @@ impl Kind for Vpc {
     async fn find(aws: &Aws, query: &Query<Self>) -> Result<Vec<Found<Self>>, CallError> {
         let filters = filters::of(aws, query);
         let send = |token| aws.ec2.describe_vpcs().set_filters(Some(filters.clone())).set_next_token(token).send();
-        let vpcs = aws
-            .pages("ec2:DescribeVpcs", "", send, |page| (page.vpcs.unwrap_or_default(), page.next_token))
-            .await?;
+        let vpcs =
+            aws.pages("ec2:DescribeVpcs", "", send, |page| (page.vpcs.unwrap_or_default(), page.next_token)).await?;
         let found = try_join_all(vpcs.iter().map(|vpc| observe(aws, vpc))).await?;
         Ok(found.into_iter().flatten().collect())
     }
