@@ -1,3 +1,5 @@
 //! Wharf stands up and keeps a production AWS platform for containerised web applications.
 
 pub mod aws;
+pub mod drive;
+pub mod ledger;

@@ -2,7 +2,7 @@
 
 pub mod call;
 mod classes;
-mod connect;
+pub mod connect;
 mod erased;
 pub mod kind;
 mod limits;
