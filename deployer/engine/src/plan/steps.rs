@@ -1,0 +1,252 @@
+//! From verdicts to steps in order.
+
+use std::time::Duration;
+
+use super::error::PlanError;
+use super::leaving::Leaving;
+use super::matching::Stray;
+use super::order::{Certainty, Edge, sort};
+use super::types::{Action, FieldChange, Gone, Reason, Replaces, Step, StepNumber, Until};
+use super::verdict::{Judge, Verdict, What};
+use crate::rules::{Order, Rules};
+use crate::world::{Found, Health, Identity};
+
+/// All steps, each after what it needs.
+pub(super) fn in_order<'a>(
+    judge: &Judge<'a>,
+    verdicts: &[Verdict<'a>],
+    leaving: &Leaving<'a>,
+) -> Result<Vec<Step>, PlanError> {
+    let mut draft = Draft::new(judge, verdicts, leaving);
+    for number in 0..verdicts.len() {
+        draft.make(number);
+    }
+    draft.remove();
+    draft.making();
+    draft.removing();
+    draft.moving();
+    draft.number()
+}
+
+/// Steps by node, and the edges between them.
+struct Draft<'a, 'p> {
+    judge: &'p Judge<'a>,
+    verdicts: &'p [Verdict<'a>],
+    leaving: &'p Leaving<'a>,
+    steps: Vec<Step>,
+    edges: Vec<Edge>,
+    /// The nodes of each desired resource; all but the last are done to what exists and need nothing.
+    made_by: Vec<std::ops::Range<usize>>,
+    /// The node of the first removal; the others follow.
+    removals: usize,
+}
+
+impl<'a, 'p> Draft<'a, 'p> {
+    fn new(judge: &'p Judge<'a>, verdicts: &'p [Verdict<'a>], leaving: &'p Leaving<'a>) -> Self {
+        let (steps, edges, made_by) = (Vec::new(), Vec::new(), Vec::with_capacity(verdicts.len()));
+        Self { judge, verdicts, leaving, steps, edges, made_by, removals: 0 }
+    }
+
+    /// The steps that make a desired resource as it should be.
+    fn make(&mut self, number: usize) {
+        let start = self.steps.len();
+        let verdict = &self.verdicts[number];
+        match (verdict.what, verdict.found) {
+            (What::Nothing, _) => {}
+            (What::Create | What::Replace(_), _) => self.create(number),
+            (What::Mend, Some(found)) => self.mend(number, found),
+            (What::Mend, None) => {}
+        }
+        self.made_by.push(start..self.steps.len());
+    }
+
+    fn create(&mut self, number: usize) {
+        let verdict = &self.verdicts[number];
+        let id = &self.judge.graph.resources[number].id;
+        let replaces = match (verdict.what, verdict.found) {
+            (What::Replace(order), Some(found)) => {
+                Some(Replaces { physical: found.physical.clone(), order, changes: verdict.changes.clone() })
+            }
+            _ => None,
+        };
+        let going = self.judge.matches.strays.iter().any(|s| s.desired == Some(number) && s.because.is_none());
+        let reasons = match verdict.found {
+            Some(found) => replacement_reasons(found, &verdict.changes),
+            None if going => vec![Reason::Deleting],
+            None if self.judge.was_applied(id) => vec![Reason::Vanished],
+            None => vec![Reason::New],
+        };
+        let generation = self.judge.generations[number].clone();
+        let action = Action::Create { generation, inputs: verdict.inputs.clone(), replaces };
+        self.push_desired(number, action, reasons, |rules| rules.estimate.create);
+    }
+
+    fn mend(&mut self, number: usize, found: &Found) {
+        let verdict = &self.verdicts[number];
+        let physical = || found.physical.clone();
+        if found.identity == Identity::Foreign {
+            let action = Action::Adopt { physical: physical(), generation: self.judge.generations[number].clone() };
+            self.push_desired(number, action, vec![Reason::Adopted], |_| Duration::from_secs(1));
+        }
+        if let Health::Settling(what) = &found.health {
+            let action = Action::Wait { physical: physical(), until: Until::Ready };
+            self.push_desired(number, action, vec![Reason::Settling(what.clone())], |rules| rules.estimate.create);
+        }
+        if !verdict.changes.is_empty() {
+            let reasons = vec![Reason::Fields(verdict.changes.iter().map(|change| change.field.clone()).collect())];
+            let (changes, inputs) = (verdict.changes.clone(), verdict.inputs.clone());
+            let action = Action::Update { physical: physical(), changes, inputs };
+            self.push_desired(number, action, reasons, |rules| rules.estimate.update);
+        }
+    }
+
+    /// The steps that make things go.
+    fn remove(&mut self) {
+        self.removals = self.steps.len();
+        let leaving = self.leaving;
+        for Stray { found, because, .. } in &leaving.removals {
+            let physical = found.physical.clone();
+            let (action, reason) = match because {
+                Some(because) => (Action::Delete { physical, because: *because }, Reason::Gone(*because)),
+                None => (Action::Wait { physical, until: Until::Gone }, Reason::Deleting),
+            };
+            self.steps.push(step(found.id.clone(), found.rules, action, vec![reason], found.rules.estimate.delete));
+        }
+    }
+
+    fn push_desired(
+        &mut self,
+        number: usize,
+        action: Action,
+        reasons: Vec<Reason>,
+        estimate: impl Fn(&Rules) -> Duration,
+    ) {
+        let resource = self.judge.graph.resources[number];
+        self.steps.push(step(resource.id.clone(), resource.rules, action, reasons, estimate(resource.rules)));
+    }
+
+    /// A resource is made after what it needs, also where what stands between has no step.
+    fn making(&mut self) {
+        let mut ready: Vec<Vec<usize>> = vec![Vec::new(); self.verdicts.len()];
+        let graph = self.judge.graph;
+        for &number in &graph.order {
+            let mut before: Vec<usize> = graph.needs[number].iter().flat_map(|&n| ready[n].iter().copied()).collect();
+            before.sort_unstable();
+            before.dedup();
+            let own = self.made_by[number].clone();
+            for node in own.clone().skip(1) {
+                self.edge(node, node - 1, Certainty::Must);
+            }
+            ready[number] = match own.last() {
+                None => before,
+                Some(last) => {
+                    before.into_iter().for_each(|needs| self.edge(last, needs, Certainty::Must));
+                    vec![last]
+                }
+            };
+        }
+    }
+
+    /// Users go before what they use; the old goes before or after the new one.
+    fn removing(&mut self) {
+        let leaving = self.leaving;
+        for edge in &leaving.uses {
+            self.edge(self.removals + edge.used, self.removals + edge.user, edge.certainty);
+        }
+        for (place, stray) in leaving.removals.iter().enumerate() {
+            let removal = self.removals + place;
+            let Some((number, made)) = stray.desired.and_then(|n| Some((n, self.made_by[n].clone().last()?))) else {
+                continue;
+            };
+            if stray.because == Some(Gone::KindChanged) {
+                continue;
+            }
+            if self.goes_first(number, stray) {
+                self.edge(made, removal, Certainty::Must);
+            } else if stray.because == Some(Gone::Replaced) {
+                self.edge(removal, made, Certainty::Must);
+            } else if stray.because == Some(Gone::Duplicate) {
+                self.edge(removal, made, Certainty::Moves);
+            }
+        }
+    }
+
+    /// True when a desired resource is made only after this other one of its id has gone.
+    fn goes_first(&self, number: usize, stray: &Stray<'a>) -> bool {
+        let rules = self.judge.graph.resources[number].rules;
+        let other_name = matches!(&stray.found.identity,
+            Identity::Ours(Some(generation)) if *generation != self.judge.generations[number]);
+        match self.verdicts[number].what {
+            What::Nothing | What::Mend => false,
+            What::Replace(Order::DeleteFirst) => true,
+            What::Create | What::Replace(Order::CreateFirst) => {
+                stray.because.is_none() && (rules.order == Order::DeleteFirst || !other_name)
+            }
+        }
+    }
+
+    /// Before something goes, those that stay let go of it.
+    fn moving(&mut self) {
+        let leaving = self.leaving;
+        for (number, verdict) in self.verdicts.iter().enumerate() {
+            let (What::Mend, Some(found)) = (verdict.what, verdict.found) else { continue };
+            let Some(update) = self.made_by[number].clone().last().filter(|_| !verdict.changes.is_empty()) else {
+                continue;
+            };
+            let graph = self.judge.graph;
+            let id = &graph.resources[number].id;
+            let needed = graph.needs[number].iter().map(|&target| &graph.resources[target].id);
+            let applied = self.judge.last.and_then(|last| last.needs.get(id)).into_iter().flatten();
+            let of_ids = needed.chain(applied).flat_map(|id| leaving.of_id(id).iter().copied());
+            for place in of_ids.chain(leaving.held_by(found)) {
+                let stray = &leaving.removals[place];
+                let first = stray.desired.is_some_and(|number| self.goes_first(number, stray));
+                if stray.because.is_some() && !first {
+                    self.edge(self.removals + place, update, Certainty::Moves);
+                }
+            }
+        }
+    }
+
+    fn edge(&mut self, node: usize, needs: usize, certainty: Certainty) {
+        self.edges.push(Edge { node, needs, certainty });
+    }
+
+    /// Puts the steps in order and numbers them.
+    fn number(self) -> Result<Vec<Step>, PlanError> {
+        let Self { steps, edges, .. } = self;
+        let sorted = sort(steps.len(), edges)
+            .map_err(|nodes| PlanError::Cycle(nodes.into_iter().map(|node| steps[node].id.clone()).collect()))?;
+        let mut numbers = vec![StepNumber(0); steps.len()];
+        for (place, node) in sorted.order.iter().enumerate() {
+            numbers[*node] = StepNumber(place + 1);
+        }
+        let mut steps: Vec<Step> = steps
+            .into_iter()
+            .zip(&sorted.needs)
+            .enumerate()
+            .map(|(node, (step, needs))| Step {
+                number: numbers[node],
+                needs: needs.iter().map(|&node| numbers[node]).collect(),
+                ..step
+            })
+            .collect();
+        steps.sort_by_key(|step| step.number);
+        Ok(steps)
+    }
+}
+
+fn step(id: crate::LogicalId, rules: &Rules, action: Action, reasons: Vec<Reason>, estimate: Duration) -> Step {
+    let kind = rules.kind.to_owned();
+    Step { number: StepNumber(0), id, kind, action, reasons, needs: Default::default(), estimate }
+}
+
+fn replacement_reasons(found: &Found, changes: &[FieldChange]) -> Vec<Reason> {
+    let forcing = changes.iter().filter(|change| change.forces_replacement);
+    let fields: Vec<String> = forcing.map(|change| change.field.clone()).collect();
+    let failed = match &found.health {
+        Health::Failed(why) => Some(Reason::Failed(why.clone())),
+        _ => None,
+    };
+    failed.into_iter().chain((!fields.is_empty()).then_some(Reason::Fields(fields))).collect()
+}
