@@ -227,7 +227,6 @@ fn server_error(protocol: Protocol) -> ApiError {
 }
 
 /// An empty answer for operations that say only that they worked.
-#[expect(dead_code, reason = "services that answer nothing use it")]
 pub(crate) fn nothing() -> Value {
     Value::Object(serde_json::Map::new())
 }

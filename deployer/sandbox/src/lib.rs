@@ -33,6 +33,8 @@ mod sandbox;
 mod server;
 mod services;
 mod store;
+#[cfg(test)]
+mod testing;
 mod weather;
 mod wire;
 

@@ -1,6 +1,9 @@
 //! The services, each with its operations. A service is one line in [`ALL`].
 
+mod document;
 mod ec2;
+mod kms;
+mod shared;
 mod sts;
 
 use crate::account::Ctx;
@@ -10,7 +13,7 @@ use crate::store::Timer;
 use crate::weather::Bucket;
 
 /// Every service that is simulated.
-pub(crate) const ALL: &[&Service] = &[&ec2::SERVICE, &sts::SERVICE];
+pub(crate) const ALL: &[&Service] = &[&ec2::SERVICE, &kms::SERVICE, &sts::SERVICE];
 
 /// A service: how it is recognised, what it can do, how its objects change by themselves.
 pub(crate) struct Service {
@@ -46,7 +49,6 @@ pub(crate) const fn read(name: &'static str, handler: fn(&mut Ctx<'_>, &Input) -
 }
 
 /// A read whose handler demands its own grant (reads of one named resource), like a write.
-#[expect(dead_code, reason = "the first service with resource-level reads uses it")]
 pub(crate) const fn read_one(name: &'static str, handler: fn(&mut Ctx<'_>, &Input) -> Outcome) -> Operation {
     Operation { name, write: false, action: None, handler }
 }
