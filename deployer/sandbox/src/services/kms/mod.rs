@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::shared::{access_denied_exception, page, throttling_exception};
-use super::{Operation, Service, read, read_one, write};
+use super::{Service, read, read_one, write};
 use crate::account::Ctx;
 use crate::authorise::Grant;
 use crate::error::{ApiError, refuse};
