@@ -179,7 +179,11 @@ impl Ctx<'_> {
         let Some(token) = token else { return Ok(None) };
         match self.account.store.tokens.get(&(operation.to_owned(), token.to_owned())) {
             None => Ok(None),
-            Some(known) if known.parameters == input.without(&["ClientToken", "DryRun"]) => Ok(Some(known.id.clone())),
+            Some(known) if known.parameters == input.without(&["ClientToken", "DryRun"]) => {
+                // It was judged when it was first used.
+                let _ = input.raw();
+                Ok(Some(known.id.clone()))
+            }
             Some(_) => Err(refuse(
                 "IdempotentParameterMismatch",
                 format!("The client token {token} was used before with other parameters"),

@@ -172,9 +172,9 @@ impl Sandbox {
     }
 
     /// Everything in the account that was not there at the start, whoever made it: an account is empty when
-    /// this is, not when somebody's own list is.
+    /// this is, not when somebody's own list is. What AWS only remembers as deleted does not count.
     pub fn inventory(&self) -> Vec<Resource> {
-        self.resources().into_iter().filter(|r| !r.flag("_initial")).collect()
+        self.resources().into_iter().filter(|r| !r.flag("_initial") && !r.flag("_gone")).collect()
     }
 
     /// Changes an object behind everyone's back, at once visible to all.

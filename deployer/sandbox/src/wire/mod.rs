@@ -118,3 +118,15 @@ fn scope(request: &Request) -> Result<(String, String), ApiError> {
         )),
     }
 }
+
+/// A moment as the XML services write it, rounded to milliseconds.
+pub(crate) fn iso_millis(at: jiff::Timestamp) -> String {
+    format!("{at:.3}")
+}
+
+/// A moment as the JSON services write it: seconds since 1970, rounded to milliseconds.
+#[expect(dead_code, reason = "the JSON services use it")]
+#[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit a double exactly")]
+pub(crate) fn epoch(at: jiff::Timestamp) -> Value {
+    Value::from(at.as_millisecond() as f64 / 1000.0)
+}

@@ -1,14 +1,29 @@
 //! EC2, one file per noun.
 
+mod acl;
+mod address;
 mod describe;
+mod endpoint;
+mod flow_log;
+mod gateway;
+pub(crate) mod interface;
+mod nat;
+mod prefix_list;
+mod route;
+mod route_table;
+mod rule;
+mod rule_changes;
+pub(crate) mod security_group;
+pub(crate) mod subnet;
 mod tags;
 mod vpc;
+mod zone;
 
 use crate::account::Ctx;
 use crate::error::{ApiError, refuse};
 use crate::input::Input;
-use crate::services::{Operation, Service, no_timers, not_authorised};
-use crate::store::Resource;
+use crate::services::{Operation, Service, not_authorised};
+use crate::store::{Resource, Timer};
 use crate::weather::Bucket;
 
 use super::{read, write};
@@ -18,16 +33,67 @@ pub(crate) static SERVICE: Service = Service {
     namespace: "http://ec2.amazonaws.com/doc/2016-11-15/",
     global: false,
     operations: &[
+        write("AllocateAddress", address::allocate),
+        write("AssociateRouteTable", route_table::associate),
+        write("AttachInternetGateway", gateway::attach),
+        write("AuthorizeSecurityGroupEgress", rule_changes::authorize_egress),
+        write("AuthorizeSecurityGroupIngress", rule_changes::authorize_ingress),
+        write("CreateFlowLogs", flow_log::create),
+        write("CreateInternetGateway", gateway::create),
+        write("CreateNatGateway", nat::create),
+        write("CreateRoute", route::create),
+        write("CreateRouteTable", route_table::create),
+        write("CreateSecurityGroup", security_group::create),
+        write("CreateSubnet", subnet::create),
         write("CreateTags", tags::create),
-        write("DeleteTags", tags::delete),
-        read("DescribeTags", tags::describe),
         write("CreateVpc", vpc::create),
+        write("CreateVpcEndpoint", endpoint::create),
+        write("DeleteFlowLogs", flow_log::delete),
+        write("DeleteInternetGateway", gateway::delete),
+        write("DeleteNatGateway", nat::delete),
+        write("DeleteRoute", route::delete),
+        write("DeleteRouteTable", route_table::delete),
+        write("DeleteSecurityGroup", security_group::delete),
+        write("DeleteSubnet", subnet::delete),
+        write("DeleteTags", tags::delete),
         write("DeleteVpc", vpc::delete),
+        write("DeleteVpcEndpoints", endpoint::delete),
+        write("DetachInternetGateway", gateway::detach),
+        write("DisassociateRouteTable", route_table::disassociate),
+        write("ModifySecurityGroupRules", rule_changes::modify),
+        write("ModifySubnetAttribute", subnet::modify_attribute),
         write("ModifyVpcAttribute", vpc::modify_attribute),
-        read("DescribeVpcs", vpc::describe),
+        write("ModifyVpcEndpoint", endpoint::modify),
+        write("ReleaseAddress", address::release),
+        write("ReplaceRoute", route::replace),
+        write("ReplaceRouteTableAssociation", route_table::replace_association),
+        write("RevokeSecurityGroupEgress", rule_changes::revoke_egress),
+        write("RevokeSecurityGroupIngress", rule_changes::revoke_ingress),
+        write("UpdateSecurityGroupRuleDescriptionsEgress", rule_changes::describe_egress),
+        write("UpdateSecurityGroupRuleDescriptionsIngress", rule_changes::describe_ingress),
+        read("DescribeAccountAttributes", zone::describe_account),
+        read("DescribeAddresses", address::describe),
+        read("DescribeAddressesAttribute", address::describe_attribute),
+        read("DescribeAvailabilityZones", zone::describe_zones),
+        read("DescribeFlowLogs", flow_log::describe),
+        read("DescribeInternetGateways", gateway::describe),
+        read("DescribeManagedPrefixLists", prefix_list::describe_managed),
+        read("DescribeNatGateways", nat::describe),
+        read("DescribeNetworkAcls", acl::describe),
+        read("DescribeNetworkInterfaces", interface::describe),
+        read("DescribePrefixLists", prefix_list::describe),
+        read("DescribeRegions", zone::describe_regions),
+        read("DescribeRouteTables", route_table::describe),
+        read("DescribeSecurityGroupRules", rule::describe),
+        read("DescribeSecurityGroups", security_group::describe),
+        read("DescribeSubnets", subnet::describe),
+        read("DescribeTags", tags::describe),
         read("DescribeVpcAttribute", vpc::describe_attribute),
+        read("DescribeVpcEndpoints", endpoint::describe),
+        read("DescribeVpcs", vpc::describe),
+        read("GetManagedPrefixListEntries", prefix_list::entries),
     ],
-    on_timer: no_timers,
+    on_timer,
     bucket,
     throttled: || ApiError::with_status(503, "RequestLimitExceeded", "Request limit exceeded."),
     denied: |caller, action, resource| {
@@ -60,8 +126,10 @@ pub(crate) struct Noun {
     pub(crate) ids: &'static str,
     /// Where objects carry their id, such as `routeTableId`.
     pub(crate) id_attr: &'static str,
-    /// The middle of error codes: `InvalidRouteTableID`.
-    pub(crate) error: &'static str,
+    /// The code when an id is not known, such as `InvalidRouteTableID.NotFound`.
+    pub(crate) not_found: &'static str,
+    /// The code when an id cannot be one, such as `InvalidRouteTableID.Malformed`.
+    pub(crate) malformed: &'static str,
     /// The words in error messages, such as `routeTable ID`.
     pub(crate) label: &'static str,
     /// Filter names and the attributes that they look at.
@@ -73,15 +141,16 @@ impl Noun {
     fn well_formed(&self, id: &str) -> Result<(), ApiError> {
         match id.strip_prefix(self.prefix).and_then(|rest| rest.strip_prefix('-')) {
             Some(rest) if rest.len() >= 8 && rest.bytes().all(|b| b.is_ascii_hexdigit()) => Ok(()),
-            _ => Err(refuse(
-                format!("{}.Malformed", self.error),
-                format!("Invalid id: \"{id}\" (expecting \"{}-...\")", self.prefix),
-            )),
+            _ => Err(refuse(self.malformed, format!("Invalid id: \"{id}\" (expecting \"{}-...\")", self.prefix))),
         }
     }
 
     fn not_found(&self, id: &str) -> ApiError {
-        refuse(format!("{}.NotFound", self.error), format!("The {} '{id}' does not exist", self.label))
+        let message = match self.kind {
+            "ec2.natgateway" => format!("NatGateway {id} was not found"),
+            _ => format!("The {} '{id}' does not exist", self.label),
+        };
+        refuse(self.not_found, message)
     }
 
     /// An object that a write refers to; for some seconds after its creation AWS may not know it yet.
@@ -96,7 +165,28 @@ impl Noun {
 }
 
 /// The nouns that can be found and tagged by id alone.
-static NOUNS: &[&Noun] = &[&vpc::VPC];
+static NOUNS: &[&Noun] = &[
+    &acl::ACL,
+    &address::ADDRESS,
+    &endpoint::ENDPOINT,
+    &flow_log::FLOW_LOG,
+    &gateway::GATEWAY,
+    &interface::INTERFACE,
+    &nat::NAT,
+    &route_table::TABLE,
+    &rule::RULE,
+    &security_group::GROUP,
+    &subnet::SUBNET,
+    &vpc::VPC,
+];
+
+fn on_timer(ctx: &mut Ctx<'_>, timer: &Timer) {
+    match timer.kind {
+        "ec2.natgateway" => nat::on_timer(ctx, timer),
+        "ec2.vpc-endpoint" => endpoint::on_timer(ctx, timer),
+        _ => {}
+    }
+}
 
 /// The answer of operations that say only `true`.
 fn done() -> crate::error::Outcome {

@@ -4,10 +4,11 @@
 use ipnet::Ipv4Net;
 use serde_json::{Value, json};
 
-use super::{Noun, describe, done, tags};
+use super::{Noun, acl, describe, done, gateway, in_use, route_table, security_group, tags};
 use crate::account::Ctx;
 use crate::error::{ApiError, Outcome, refuse};
 use crate::input::Input;
+use crate::store::Resource;
 
 pub(crate) static VPC: Noun = Noun {
     kind: "ec2.vpc",
@@ -16,7 +17,8 @@ pub(crate) static VPC: Noun = Noun {
     set: "vpcSet",
     ids: "VpcId",
     id_attr: "vpcId",
-    error: "InvalidVpcID",
+    not_found: "InvalidVpcID.NotFound",
+    malformed: "InvalidVpcID.Malformed",
     label: "vpc ID",
     filters: &[
         ("vpc-id", "vpcId"),
@@ -32,24 +34,22 @@ pub(crate) static VPC: Noun = Noun {
     ],
 };
 
-/// Reads a CIDR block; host bits must be zero.
+/// Reads a CIDR block. AWS makes it canonical instead of refusing host bits.
 pub(crate) fn network(text: &str) -> Result<Ipv4Net, ApiError> {
-    let invalid = || {
-        refuse(
-            "InvalidParameterValue",
-            format!("Value ({text}) for parameter cidrBlock is invalid. This is not a valid CIDR block."),
-        )
-    };
-    let net: Ipv4Net = text.parse().map_err(|_| invalid())?;
-    if net.trunc() == net { Ok(net) } else { Err(invalid()) }
+    let parsed: Result<Ipv4Net, _> = text.parse();
+    parsed.map(|net| net.trunc()).map_err(|_| {
+        let message = format!("Value ({text}) for parameter cidrBlock is invalid. This is not a valid CIDR block.");
+        refuse("InvalidParameterValue", message)
+    })
 }
 
 pub(crate) fn create(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let tags = tags::requested(input, &VPC)?;
     tags::authorise_create(ctx, "CreateVpc", &VPC, &tags)?;
-    let cidr = input.str("CidrBlock")?;
+    let net = network(input.str("CidrBlock")?)?;
+    let cidr = net.to_string();
     // <https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html>
-    if !(16..=28).contains(&network(cidr)?.prefix_len()) {
+    if !(16..=28).contains(&net.prefix_len()) {
         return Err(refuse("InvalidVpc.Range", format!("The CIDR '{cidr}' is invalid.")));
     }
     if input.bool_or("AmazonProvidedIpv6CidrBlock", false)? {
@@ -79,6 +79,9 @@ pub(crate) fn create(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     // The answer says pending; no reader ever sees that last.
     vpc.set("state", "available");
     ctx.insert(vpc);
+    acl::make_default(ctx, &id);
+    route_table::make_main(ctx, &id, &cidr);
+    security_group::make_default(ctx, &id);
     Ok(json!({"vpc": answer}))
 }
 
@@ -91,8 +94,31 @@ pub(crate) fn delete(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let id = input.str("VpcId")?;
     let vpc = VPC.used(ctx, id)?;
     tags::authorise_on(ctx, "DeleteVpc", &VPC, &vpc)?;
+    if has_dependencies(ctx, id) {
+        return Err(in_use(format!("The vpc '{id}' has dependencies and cannot be deleted.")));
+    }
+    for group in ctx.those("ec2.security-group", |r| r.text("vpcId") == id) {
+        security_group::remove(ctx, &group.id);
+    }
+    for kind in ["ec2.route-table", "ec2.network-acl"] {
+        for resource in ctx.those(kind, |r| r.text("vpcId") == id) {
+            ctx.remove(kind, &resource.id);
+        }
+    }
     ctx.remove("ec2.vpc", id);
     done()
+}
+
+/// Whether anything is left in a VPC besides what AWS made with it.
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/delete-vpc.html>
+fn has_dependencies(ctx: &Ctx<'_>, id: &str) -> bool {
+    let inside = |r: &Resource| r.text("vpcId") == id && !r.flag("_gone");
+    let main = |r: &Resource| r.items("associationSet").iter().any(|a| a["main"] == true);
+    let kinds = ["ec2.subnet", "ec2.network-interface", "ec2.vpc-endpoint", "ec2.natgateway"];
+    kinds.iter().any(|kind| !ctx.those(kind, inside).is_empty())
+        || ctx.all("ec2.internet-gateway").iter().any(|g| gateway::attached_to(g, id))
+        || !ctx.those("ec2.route-table", |r| inside(r) && !main(r)).is_empty()
+        || !ctx.those("ec2.security-group", |r| inside(r) && r.text("groupName") != "default").is_empty()
 }
 
 pub(crate) fn describe(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
