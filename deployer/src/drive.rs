@@ -30,6 +30,12 @@ impl Kinds {
         self.0.values().map(AsRef::as_ref)
     }
 
+    /// Just the kind of this name.
+    #[must_use]
+    pub fn only(&self, name: &str) -> Kinds {
+        Self(crate::aws::kinds().into_iter().map(|k| (k.rules().kind, k)).filter(|(k, _)| *k == name).collect())
+    }
+
     /// The kind of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&dyn AnyKind> {

@@ -3,3 +3,5 @@
 pub mod aws;
 pub mod drive;
 pub mod ledger;
+pub mod operations;
+pub mod platform;

@@ -3,7 +3,7 @@
 pub mod call;
 mod classes;
 pub mod connect;
-mod erased;
+pub mod erased;
 pub mod kind;
 mod limits;
 pub mod out;

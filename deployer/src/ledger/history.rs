@@ -20,6 +20,8 @@ pub struct Applied {
     pub format: u32,
     /// The version of the wharf that wrote it.
     pub wharf: String,
+    /// The run that wrote it.
+    pub run: String,
     /// The inputs, with references; secrets are never inputs.
     pub last: LastApplied,
 }
@@ -128,7 +130,8 @@ impl Ledger {
     /// # Errors
     /// The call's.
     pub async fn set_applied(&self, last: LastApplied) -> Result<(), HistoryError> {
-        let applied = Applied { format: FORMAT, wharf: env!("CARGO_PKG_VERSION").to_owned(), last };
+        let wharf = env!("CARGO_PKG_VERSION").to_owned();
+        let applied = Applied { format: FORMAT, wharf, run: self.aws.run().to_owned(), last };
         let record = serde_json::to_string(&applied).map_err(|error| HistoryError::Malformed(APPLIED, error))?;
         self.write(APPLIED, "last", &record).await.map_err(Into::into)
     }

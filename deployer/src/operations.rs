@@ -1,0 +1,103 @@
+//! What Wharf does to a stack, apart from how it is shown: plan, drift, apply, destroy.
+
+mod apply;
+mod destroy;
+mod error;
+mod record;
+
+use wharf_engine::{Drift, Found, LastApplied, Options, Plan, Stack, World, drift, plan};
+
+pub use apply::{Applied, Apply, Approval, Who};
+pub use destroy::TABLE;
+pub use error::{Error, GuardError};
+
+use crate::aws::connect::{self, Connection, connect};
+use crate::aws::{Aws, Observer};
+use crate::drive::{Kinds, sweep};
+use crate::ledger::Ledger;
+
+/// A stack in an account.
+pub struct Session {
+    connection: Connection,
+    /// AWS, scoped to the stack; without a lease, so for reading.
+    pub aws: Aws,
+    /// The stack's table.
+    pub ledger: Ledger,
+    /// All kinds.
+    pub kinds: Kinds,
+}
+
+/// What is, what should be, and the way from one to the other.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// What exists.
+    pub world: World,
+    /// What was applied last.
+    pub last: Option<LastApplied>,
+    /// The run that applied it, by which a later run is noticed.
+    pub last_run: Option<String>,
+    /// The stack's table, when the stack is to be destroyed: it holds the lock while the plan runs, so it is not in the
+    /// plan and goes last.
+    pub table: Option<Found>,
+    /// The way.
+    pub plan: Plan,
+}
+
+impl Session {
+    /// Connects to the account of a stack.
+    ///
+    /// # Errors
+    /// No way to the account, or it is another than the stack's `account`.
+    pub async fn open(
+        options: &connect::Options,
+        stack: &str,
+        account: Option<&str>,
+        run: &str,
+        observer: Observer,
+    ) -> Result<Self, Error> {
+        let connection = connect(options, observer.clone()).await?;
+        if let Some(wanted) = account.filter(|wanted| *wanted != connection.account) {
+            let found = connection.account.clone();
+            return Err(GuardError::Account { wanted: wanted.to_owned(), found }.into());
+        }
+        let aws = connection.scoped(stack, run, observer);
+        let ledger = Ledger::new(&aws);
+        Ok(Self { connection, aws, ledger, kinds: Kinds::default() })
+    }
+
+    /// Who the caller is and where.
+    #[must_use]
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// What exists and what was applied last: all reads at once.
+    ///
+    /// # Errors
+    /// A call that failed, or a stack that a later wharf applied.
+    pub async fn look(&self, stack: &Stack) -> Result<(World, Option<LastApplied>, Option<String>), Error> {
+        let (world, applied) = tokio::join!(sweep(&self.aws, &self.kinds, stack), self.ledger.applied());
+        let (last, run) = applied?.map(|applied| (applied.last, applied.run)).unzip();
+        Ok((world.map_err(Error::Sweep)?, last, run))
+    }
+
+    /// Plans the way to `stack`.
+    ///
+    /// # Errors
+    /// As [`Session::look`], or there is no plan.
+    pub async fn plan(&self, stack: &Stack, options: &Options) -> Result<Planned, Error> {
+        let (mut world, last, last_run) = self.look(stack).await?;
+        let table = destroy::take_table(stack, &mut world);
+        let plan = plan(stack, &world, last.as_ref(), options)?;
+        Ok(Planned { world, last, last_run, table, plan })
+    }
+
+    /// What changed outside of Wharf since the last apply.
+    ///
+    /// # Errors
+    /// As [`Session::plan`].
+    pub async fn drift(&self, stack: &Stack, options: &Options) -> Result<Vec<Drift>, Error> {
+        let (world, last, _) = self.look(stack).await?;
+        Ok(drift(stack, &world, last.as_ref(), options)?)
+    }
+}
