@@ -13,9 +13,22 @@ const NULL: &Value = &Value::Null;
 /// that the desired inputs do not have must be unset.
 #[must_use]
 pub fn diff(rules: &Rules, desired: &Inputs, found: &Found) -> Vec<FieldChange> {
+    remaining(rules, desired, &found.inputs, &BTreeMap::new())
+}
+
+/// The same, where entries of shared fields also have to go, by field.
+pub(crate) fn remaining(
+    rules: &Rules,
+    desired: &Inputs,
+    has: &Inputs,
+    removed: &BTreeMap<String, Vec<Value>>,
+) -> Vec<FieldChange> {
     let changed = rules.fields.iter().filter_map(|field| {
-        let (want, has) = (get(desired, field), get(&found.inputs, field));
-        differs(field, want, has).then(|| change(field, has, settle(field, want, has, &[])))
+        let (want, has) = (get(desired, field), get(has, field));
+        let removed = removed.get(field.name).map_or(&[][..], Vec::as_slice);
+        let to = settle(field, want, has, removed);
+        let goes = !removed.is_empty() && !entries_lost(has, &to).is_empty();
+        (differs(field, want, has) || goes).then(|| change(field, has, to))
     });
     changed.collect()
 }
@@ -105,7 +118,7 @@ fn merge(want: &Value, has: &Value, removed: &[Value]) -> Value {
             Value::List(has.iter().filter(stays).chain(want).cloned().collect())
         }
         (Value::Map(_) | Value::Null, Value::Map(has)) => {
-            let gone = |key: &str| removed.iter().any(|item| matches!(item, Value::Text(text) if text == key));
+            let gone = |key: &str| removed.iter().any(|item| item.as_text().as_deref() == Some(key));
             let stays = has.iter().filter(|(key, _)| !gone(key));
             let mut all: BTreeMap<String, Value> = stays.map(|(k, v)| (k.clone(), v.clone())).collect();
             if let Value::Map(want) = want {
