@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::document;
 use crate::plan::{Because, FieldChange, Inputs};
 use crate::rules::{Change, Compare, Field, Owner, Rules};
 use crate::value::Value;
@@ -73,6 +74,7 @@ fn satisfies(compare: Compare, want: &Value, has: &Value) -> bool {
             }
             _ => want.same(has),
         },
+        (Compare::Document, want, has) => document::same(want, has),
         _ => want.same(has),
     }
 }

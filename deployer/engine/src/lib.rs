@@ -5,6 +5,7 @@
 //! machine that hands out [`Op`]s and takes [`Reply`]s. One thin driver elsewhere does the I/O.
 
 mod diff;
+mod document;
 mod graph;
 mod id;
 mod plan;

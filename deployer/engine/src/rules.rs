@@ -31,6 +31,9 @@ pub enum Compare {
     AtLeast,
     /// The observed version may be more exact than the desired one: `17` is `17.4`.
     VersionPrefix,
+    /// Texts that hold JSON documents, such as policies: equal in meaning, however AWS re-encodes them. Of a map, each
+    /// value is such a text.
+    Document,
 }
 
 /// What a change of the field takes.

@@ -257,6 +257,15 @@ impl CallError {
         Self { class: Class::Invalid, hint: Some(hint.into()), ..Self::ours(message) }
     }
 
+    /// The same where the resource was created a moment ago: that it is missing means that it is not visible yet.
+    #[must_use]
+    pub fn right_after_create(self) -> Self {
+        match self.class {
+            Class::Missing => Self { class: Class::NotYetVisible, ..self },
+            _ => self,
+        }
+    }
+
     fn lease_lost(action: &'static str, reason: String) -> Self {
         Self {
             class: Class::Refused,

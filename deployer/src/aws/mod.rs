@@ -7,7 +7,10 @@ pub mod erased;
 pub mod kind;
 mod limits;
 pub mod out;
+pub mod policy;
+pub mod secret;
 pub mod tags;
+pub mod units;
 
 pub mod ec2;
 

@@ -226,6 +226,6 @@ fn same(approved: &Plan, now: &Plan) -> Result<(), Moved> {
     let moved = approved.keys().chain(now.keys()).find(|id| approved.get(*id) != now.get(*id));
     match moved {
         None => Ok(()),
-        Some(id) => Err(Moved::Step { id: id.clone(), what: "it would now be done otherwise".to_owned() }),
+        Some(id) => Err(Moved::Resource { id: id.clone(), what: "it would now be done otherwise".to_owned() }),
     }
 }
