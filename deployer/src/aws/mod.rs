@@ -27,5 +27,11 @@ pub fn kinds() -> Vec<Box<dyn AnyKind>> {
     fn of<K: Kind>() -> Box<dyn AnyKind> {
         Box::new(erased::Erased::<K>::default())
     }
-    vec![of::<ec2::vpc::Vpc>()]
+    vec![
+        of::<ec2::vpc::Vpc>(),
+        of::<ec2::subnet::Subnet>(),
+        of::<ec2::internet_gateway::InternetGateway>(),
+        of::<ec2::elastic_ip::ElasticIp>(),
+        of::<ec2::nat_gateway::NatGateway>(),
+    ]
 }

@@ -2,9 +2,11 @@
 
 use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
 
+use wharf_engine::{Identity, LogicalId};
+
 use crate::aws::call::{Aws, CallError};
 use crate::aws::kind::{Grant, New};
-use crate::aws::tags::Tags;
+use crate::aws::tags::{self, Tags};
 
 /// What every kind of EC2 needs to be tagged.
 pub(super) const GRANT: Grant =
@@ -18,6 +20,13 @@ pub(super) fn specification(new: &New<'_>, kind: ResourceType, user: &Tags) -> T
 /// Tags as an answer has them.
 pub(super) fn read(tags: &[Tag]) -> Tags {
     tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()))).collect()
+}
+
+/// What a resource's tags say: its logical id, whose it is, and the user's tags; none when it is not the stack's.
+pub(super) fn identify(aws: &Aws, sdk: &[Tag]) -> Option<(LogicalId, Identity, Tags)> {
+    let all = read(sdk);
+    let (id, identity) = tags::read(&aws.scope.stack, &all)?;
+    Some((id, identity, tags::user(&all)))
 }
 
 fn to_sdk(tags: &Tags) -> Vec<Tag> {
