@@ -1,1 +1,28 @@
-//! Placeholder
+//! What the end to end tests stand on: a stack in a sandbox, the sandbox on a port, emulators and judges written by
+//! others.
+
+#![cfg_attr(
+    not(doctest),
+    expect(clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "this crate is tests alone")
+)]
+
+pub mod emulator;
+pub mod python;
+pub mod served;
+pub mod stack;
+
+use std::path::{Path, PathBuf};
+
+/// The repository's root.
+#[must_use]
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate stands in the repository")
+}
+
+/// Cargo's target directory, where everything that tests set up is kept.
+#[must_use]
+pub fn target() -> PathBuf {
+    let binary = std::env::current_exe().expect("a test has a path");
+    let deps = binary.parent().expect("a test stands in a directory");
+    deps.ancestors().nth(2).expect("tests stand in target/<profile>/deps").to_owned()
+}

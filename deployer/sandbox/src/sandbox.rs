@@ -116,6 +116,12 @@ impl Sandbox {
         Self { account: Arc::new(Mutex::new(account)), clock: Arc::clone(&self.clock), hook: Arc::default() }
     }
 
+    /// [`Sandbox::fork`] under another clock: for a world that goes on in another runtime, whose time is another.
+    #[must_use]
+    pub fn fork_with_clock(&self, clock: impl Clock + 'static) -> Self {
+        Self { clock: Arc::new(clock), ..self.fork() }
+    }
+
     /// The HTTP client to give to an AWS SDK client or configuration: its calls come here.
     pub fn http_client(&self) -> SandboxHttpClient {
         SandboxHttpClient::new(self.clone())

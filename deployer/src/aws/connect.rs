@@ -5,8 +5,11 @@ use std::time::Duration;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_sdk_ec2::types::{AvailabilityZone, AvailabilityZoneState, Filter};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
+
+use crate::platform::Site;
 
 use super::call::{Aws, CallError, Clients, Observer, Scope};
 
@@ -34,7 +37,10 @@ pub struct Connection {
     pub caller: String,
     /// The region.
     pub region: String,
-    partition: String,
+    /// `aws`, `aws-cn` or `aws-us-gov`.
+    pub partition: String,
+    /// The availability zones that are open to the account in the region, sorted.
+    pub zones: Vec<String>,
 }
 
 /// No way to an account.
@@ -43,12 +49,16 @@ pub enum ConnectError {
     /// The first call, which asks who the caller is, failed.
     #[error("cannot tell which account this is")]
     Identity(#[source] CallError),
+    /// The region's zones are not to be had.
+    #[error("cannot tell which availability zones the region has")]
+    Zones(#[source] CallError),
 }
 
 /// A call that is not answered within this is ambiguous. Shorter than the stack's lease.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Loads the configuration and asks AWS who the caller is: the only call made before the guards are checked.
+/// Loads the configuration and asks AWS who the caller is: only that and the region's zones are asked before the
+/// guards are checked.
 ///
 /// # Errors
 /// No credentials, no answer, or an answer that names no account.
@@ -69,10 +79,35 @@ pub async fn connect(options: &Options, observer: Observer) -> Result<Connection
     let account = identity.account().ok_or_else(|| lacks("Account"))?.to_owned();
     let caller = identity.arn().ok_or_else(|| lacks("Arn"))?.to_owned();
     let partition = caller.split(':').nth(1).unwrap_or("aws").to_owned();
-    Ok(Connection { clients, account, caller, region: options.region.clone(), partition })
+    let zones = zones.map_err(ConnectError::Zones)?;
+    Ok(Connection { clients, account, caller, region: options.region.clone(), partition, zones })
+}
+
+/// The zones of the region that are open to the account: not every account has an `a`.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeAvailabilityZones.html>
+async fn zones(aws: &Aws) -> Result<Vec<String>, CallError> {
+    let zone_type = Filter::builder().name("zone-type").values("availability-zone").build();
+    let send = || aws.ec2.describe_availability_zones().filters(zone_type.clone()).send();
+    let answer = aws.call("ec2:DescribeAvailabilityZones", "", send).await?;
+    let open = |zone: &&AvailabilityZone| zone.state() == Some(&AvailabilityZoneState::Available);
+    let mut names: Vec<_> =
+        answer.availability_zones().iter().filter(open).filter_map(|zone| zone.zone_name.clone()).collect();
+    names.sort();
+    Ok(names)
 }
 
 impl Connection {
+    /// Where a stack would stand.
+    #[must_use]
+    pub fn site(&self) -> Site {
+        Site {
+            partition: self.partition.clone(),
+            account: self.account.clone(),
+            region: self.region.clone(),
+            zones: self.zones.clone(),
+        }
+    }
+
     /// AWS as a run of this id on this stack sees it.
     #[must_use]
     pub fn scoped(&self, stack: &str, run: &str, observer: Observer) -> Aws {

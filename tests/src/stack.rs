@@ -1,0 +1,159 @@
+//! A stack in a sandbox, as `wharf` sees it: the same library code, under virtual time.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wharf::aws::Observer;
+use wharf::aws::connect::Options as Connect;
+use wharf::config::{self, Config};
+use wharf::ledger::Timing;
+use wharf::operations::{Applied, Apply, Approval, Error, Planned, Session, Who};
+use wharf::platform;
+use wharf_engine::{AllowDestroy, Limits, Options, Stack};
+use wharf_sandbox::{Sandbox, SimClock, Weather};
+
+use crate::root;
+
+/// Runs a test's body in its own paused time, so that a twenty-minute apply takes a moment.
+pub fn in_virtual_time<T>(body: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+    runtime.expect("a runtime").block_on(body)
+}
+
+/// The user's own stack file.
+#[must_use]
+pub fn users_config() -> Config {
+    config::load(&root().join("infra/wharf.toml")).expect("infra/wharf.toml is good").config
+}
+
+/// A stack file with `[stack]` for the sandbox's account in front.
+#[must_use]
+pub fn config(rest: &str) -> Config {
+    let text = format!("[stack]\nname = \"shop\"\nregion = \"us-east-1\"\naccount = \"123456789012\"\n{rest}");
+    let nothing = |name: &str| Err(std::io::Error::other(format!("{name} is not there")));
+    match config::parse("wharf.toml", &text, &nothing) {
+        Ok(loaded) => loaded.config,
+        Err(problems) => panic!("{problems}\n{text}"),
+    }
+}
+
+/// Somebody at a terminal with a stack file, and an account.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// The account.
+    pub sandbox: Sandbox,
+    /// The stack file.
+    pub config: Config,
+    /// What may be destroyed, adopted, …
+    pub options: Options,
+}
+
+impl World {
+    /// An empty account in typical weather. Only in virtual time.
+    #[must_use]
+    pub fn new(seed: u64, config: Config) -> Self {
+        Self::in_account(Sandbox::new(seed), config)
+    }
+
+    /// An empty account in calm weather, for tests whose subject is something else than AWS's moods.
+    #[must_use]
+    pub fn calm(seed: u64, config: Config) -> Self {
+        Self::in_account(Sandbox::builder().seed(seed).weather(Weather::calm()).build(), config)
+    }
+
+    /// An existing account.
+    #[must_use]
+    pub fn in_account(sandbox: Sandbox, config: Config) -> Self {
+        Self { sandbox, config, options: Options::default() }
+    }
+
+    /// A copy of the account as it is now, whose time starts in the runtime that this is called in.
+    #[must_use]
+    pub fn fork_at(&self, moment: jiff::Timestamp) -> Self {
+        Self { sandbox: self.sandbox.fork_with_clock(SimClock::new(moment)), ..self.clone() }
+    }
+
+    /// Connects as a run of this id.
+    ///
+    /// # Errors
+    /// What `wharf` would say.
+    pub async fn session(&self, run: &str) -> Result<Session, Error> {
+        let connect = Connect {
+            region: self.config.stack.region.to_string(),
+            transport: Some(aws_smithy_runtime_api::client::http::SharedHttpClient::new(self.sandbox.http_client())),
+            ..Connect::default()
+        };
+        let account = self.config.stack.account.as_ref().map(ToString::to_string);
+        let silent: Observer = Arc::new(|_| {});
+        Session::open(&connect, self.config.stack.name.as_str(), account.as_deref(), run, silent).await
+    }
+
+    /// The stack that the stack file describes.
+    #[must_use]
+    pub fn stack(&self, session: &Session) -> Stack {
+        platform::stack(&self.config, &session.connection().site()).expect("the stack can be described")
+    }
+
+    /// Plans.
+    ///
+    /// # Errors
+    /// What `wharf plan` would say.
+    pub async fn plan(&self) -> Result<Planned, Error> {
+        let session = self.session("plan").await?;
+        session.plan(&self.stack(&session), &self.options).await
+    }
+
+    /// Applies.
+    ///
+    /// # Errors
+    /// What `wharf apply --yes` would say.
+    pub async fn apply(&self) -> Result<Applied, Error> {
+        let session = self.session(&self.run_id()).await?;
+        let stack = self.stack(&session);
+        self.run(&session, &stack, "apply", &self.options).await
+    }
+
+    /// Destroys, with leave to delete what is protected.
+    ///
+    /// # Errors
+    /// What `wharf destroy --allow-destroy all --yes` would say.
+    pub async fn destroy(&self) -> Result<Applied, Error> {
+        let session = self.session(&self.run_id()).await?;
+        let options = Options { allow_destroy: AllowDestroy::All, ..self.options.clone() };
+        self.run(&session, &Stack::default(), "destroy", &options).await
+    }
+
+    fn run_id(&self) -> String {
+        format!("run-{}", self.sandbox.now().as_nanosecond())
+    }
+
+    async fn run(
+        &self,
+        session: &Session,
+        stack: &Stack,
+        command: &'static str,
+        options: &Options,
+    ) -> Result<Applied, Error> {
+        let request = Apply {
+            stack,
+            options,
+            command,
+            who: Who { name: "tests".to_owned(), at: self.sandbox.now().to_string() },
+            approval: Approval::Given,
+            timing: virtual_timing(),
+            limits: Limits::default(),
+            on_plan: &|_| {},
+            on_event: &|_| {},
+            on_wait: &|_| {},
+        };
+        session.apply(request, std::future::pending()).await
+    }
+}
+
+/// The lock's times, by the virtual clock.
+#[must_use]
+pub fn virtual_timing() -> Timing {
+    let begun = tokio::time::Instant::now();
+    Timing::new(Arc::new(move || begun.elapsed() + Duration::from_secs(1)))
+}
