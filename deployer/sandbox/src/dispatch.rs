@@ -157,6 +157,7 @@ impl Account {
         now: Timestamp,
         granted: &mut Vec<(String, String)>,
     ) -> Outcome {
+        // The objects are shared, so this copies references only.
         let before = self.store.clone();
         let (service, operation) = (routed.service, routed.operation);
         let dry_run = service.name == "ec2" && input.bool_or("DryRun", false)?;

@@ -1,4 +1,6 @@
-//! Calls over the wire for the unit tests of services.
+//! What the tests of this crate share: calling an operation as a client would, over the wire format.
+
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -7,64 +9,81 @@ use crate::sandbox::Sandbox;
 use crate::weather::Weather;
 use crate::wire::{Request, Response};
 
-/// What a refused call said: code and message.
-pub(crate) type Refusal = (String, String);
-
+/// An account in which nothing goes wrong by chance.
 pub(crate) fn calm() -> Sandbox {
     Sandbox::builder().seed(1).weather(Weather::calm()).build()
 }
 
-fn send(sandbox: &Sandbox, service: &str, headers: Vec<(String, String)>, body: Vec<u8>) -> Response {
-    let authorization =
-        format!("AWS4-HMAC-SHA256 Credential=AKID/20260105/us-east-1/{service}/aws4_request, Signature=0");
-    let mut headers = headers;
-    headers.push(("authorization".to_owned(), authorization));
-    let request = Request { method: "POST".to_owned(), path: "/".to_owned(), query: String::new(), headers, body };
-    match sandbox.call(&request).delivery {
-        Delivery::Answer(response) => response,
-        other => Response { status: 0, headers: Vec::new(), body: format!("{other:?}").into_bytes() },
+fn signed(service: &str) -> (String, String) {
+    let credential = format!("Credential=AKIA/20260105/us-east-1/{service}/aws4_request");
+    ("authorization".to_owned(), format!("AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature=0"))
+}
+
+/// What came back: the body, or the error's code. A lost reply is the code `lost`.
+pub(crate) type Answer = Result<String, String>;
+
+fn sent(sandbox: &Sandbox, request: &Request) -> Answer {
+    match sandbox.call(request).delivery {
+        Delivery::Answer(response) => judged(response),
+        Delivery::NeverArrived | Delivery::ReplyLost => Err("lost".to_owned()),
     }
 }
 
-/// A call of a JSON service.
-pub(crate) fn json(sandbox: &Sandbox, service: &str, operation: &str, input: Value) -> Result<Value, Refusal> {
-    let headers = vec![
-        ("x-amz-target".to_owned(), format!("Any.{operation}")),
-        ("content-type".to_owned(), "application/x-amz-json-1.1".to_owned()),
-    ];
-    let response = send(sandbox, service, headers, input.to_string().into_bytes());
-    let answer: Value = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
-    if response.status == 200 {
-        return Ok(answer);
+fn judged(response: Response) -> Answer {
+    let body = String::from_utf8_lossy(&response.body).into_owned();
+    if response.status < 300 {
+        return Ok(body);
     }
-    let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
-    Err((text("__type"), text("message")))
+    let code = text(&body, "Code").or_else(|| {
+        let value: Value = serde_json::from_str(&body).ok()?;
+        value["__type"].as_str().map(str::to_owned)
+    });
+    Err(code.unwrap_or(body))
 }
 
-/// A call of a query service; answers the XML.
-pub(crate) fn query(
-    sandbox: &Sandbox,
-    service: &str,
-    operation: &str,
-    parameters: &[(&str, &str)],
-) -> Result<String, Refusal> {
-    let body = form_urlencoded::Serializer::new(String::new())
-        .append_pair("Action", operation)
-        .extend_pairs(parameters)
-        .finish();
-    let response = send(sandbox, service, Vec::new(), body.into_bytes());
-    let answer = String::from_utf8_lossy(&response.body).into_owned();
-    if response.status == 200 { Ok(answer) } else { Err((element(&answer, "Code"), element(&answer, "Message"))) }
+/// Calls an operation of a query service.
+pub(crate) fn query(sandbox: &Sandbox, service: &str, action: &str, parameters: &[(&str, &str)]) -> Answer {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("Action", action).extend_pairs(parameters);
+    let headers = vec![signed(service)];
+    sent(
+        sandbox,
+        &Request {
+            method: "POST".into(),
+            path: "/".into(),
+            headers,
+            body: form.finish().into_bytes(),
+            ..Request::default()
+        },
+    )
 }
 
-/// The text of the first element with this name.
-pub(crate) fn element(xml: &str, name: &str) -> String {
-    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
-    let inner = xml.split_once(&open).and_then(|(_, rest)| rest.split_once(&close)).map(|(inner, _)| inner);
-    inner.unwrap_or_default().to_owned()
+/// Calls EC2.
+pub(crate) fn ec2(sandbox: &Sandbox, action: &str, parameters: &[(&str, &str)]) -> Answer {
+    query(sandbox, "ec2", action, parameters)
 }
 
-/// The code of a refusal, or what a call should not have answered.
-pub(crate) fn code<T: std::fmt::Debug>(outcome: Result<T, Refusal>) -> String {
-    outcome.map_or_else(|(code, _)| code, |answer| format!("not refused: {answer:?}"))
+/// Calls EC2 for an id in its answer.
+pub(crate) fn ec2_id(sandbox: &Sandbox, action: &str, element: &str, parameters: &[(&str, &str)]) -> String {
+    let answer = ec2(sandbox, action, parameters);
+    answer
+        .as_ref()
+        .ok()
+        .and_then(|body| text(body, element))
+        .unwrap_or_else(|| format!("{action}: no {element} in {answer:?}"))
+}
+
+/// The text of the first element of that name.
+pub(crate) fn text(xml: &str, element: &str) -> Option<String> {
+    let rest = xml.split_once(&format!("<{element}>"))?.1;
+    Some(rest.split_once("</")?.0.to_owned())
+}
+
+/// How often each kind is in the account.
+pub(crate) fn kinds(sandbox: &Sandbox) -> BTreeMap<&'static str, usize> {
+    let mut kinds = BTreeMap::new();
+    for resource in sandbox.inventory() {
+        *kinds.entry(resource.kind).or_default() += 1;
+    }
+    kinds
 }
