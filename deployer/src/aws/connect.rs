@@ -73,8 +73,9 @@ pub async fn connect(options: &Options, observer: Observer) -> Result<Connection
     };
     let aws = Aws::new(probe, clients.clone(), "connect", observer);
     const ACTION: &str = "sts:GetCallerIdentity";
-    let identity =
-        aws.call(ACTION, "", || aws.sts.get_caller_identity().send()).await.map_err(ConnectError::Identity)?;
+    let identity = aws.call(ACTION, "", || aws.sts.get_caller_identity().send());
+    let (identity, zones) = tokio::join!(identity, zones(&aws));
+    let identity = identity.map_err(ConnectError::Identity)?;
     let lacks = |field| ConnectError::Identity(CallError::lacks(ACTION, field));
     let account = identity.account().ok_or_else(|| lacks("Account"))?.to_owned();
     let caller = identity.arn().ok_or_else(|| lacks("Arn"))?.to_owned();
