@@ -13,6 +13,8 @@ pub mod tags;
 pub mod units;
 
 pub mod ec2;
+pub mod kms;
+pub mod ssm;
 
 pub use call::{Aws, CallError, CallEvent, Clients, Lease, Observer, Scope};
 pub use connect::{ConnectError, Connection, Options, connect};
@@ -28,6 +30,10 @@ pub fn kinds() -> Vec<Box<dyn AnyKind>> {
         Box::new(erased::Erased::<K>::default())
     }
     vec![
+        of::<kms::key::Key>(),
+        of::<kms::alias::Alias>(),
+        of::<ssm::parameter::Parameter>(),
+        of::<ssm::secret::SecretParameter>(),
         of::<ec2::vpc::Vpc>(),
         of::<ec2::subnet::Subnet>(),
         of::<ec2::internet_gateway::InternetGateway>(),

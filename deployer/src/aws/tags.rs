@@ -51,3 +51,11 @@ pub fn user(tags: &Tags) -> Tags {
     let own = |key: &str| key.starts_with("wharf:") || key.starts_with("aws:") || key == NAME;
     tags.iter().filter(|(key, _)| !own(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
+
+/// What turns the tags `now` into `to`: those to write, and the keys to take off.
+#[must_use]
+pub fn difference(now: &Tags, to: &Tags) -> (Tags, Vec<String>) {
+    let write = to.iter().filter(|(key, value)| now.get(*key) != Some(*value));
+    let take_off = now.keys().filter(|key| !to.contains_key(*key));
+    (write.map(|(key, value)| (key.clone(), value.clone())).collect(), take_off.cloned().collect())
+}

@@ -1,0 +1,7 @@
+//! SSM Parameter Store.
+
+pub mod parameter;
+pub mod secret;
+
+mod sweep;
+mod tagging;

@@ -1,0 +1,160 @@
+//! A plain parameter. <https://docs.aws.amazon.com/systems-manager/latest/userguide/systems-manager-parameter-store.html>
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ssm::types::{ParameterTier, ParameterType};
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+use wharf_engine::{Estimate, Field, Health, Order, Outputs, Owner, Rules};
+
+use super::{sweep, tagging};
+use crate::aws::call::{Aws, CallError};
+use crate::aws::kind::{Changed, Found, Gone, Grant, Kind, Made, New, OF_THIS_STACK, Query, TAGGED_WITH_THIS_STACK};
+use crate::aws::out::{Handle, Out, Text};
+use crate::aws::tags::{self, Tags};
+
+/// A parameter whose value is no secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parameter {
+    /// Its name, a path such as `/shop/database/host`.
+    pub name: String,
+    /// Its value.
+    pub value: Text,
+    /// What it is for.
+    pub description: String,
+    /// `Standard` (values up to 4 KiB) or `Advanced` (8 KiB, has a price). There is no way back from `Advanced`.
+    pub tier: String,
+    /// The user's tags.
+    pub tags: Tags,
+}
+
+/// Marks the name of a parameter, plain or secret.
+#[derive(Debug)]
+pub enum ParameterName {}
+/// Marks the ARN of a parameter, plain or secret.
+#[derive(Debug)]
+pub enum ParameterArn {}
+
+impl Handle<Parameter> {
+    /// The parameter's name.
+    #[must_use]
+    pub fn name(&self) -> Out<ParameterName> {
+        self.output("name")
+    }
+
+    /// The parameter's ARN.
+    #[must_use]
+    pub fn arn(&self) -> Out<ParameterArn> {
+        self.output("arn")
+    }
+}
+
+impl Kind for Parameter {
+    const RULES: &'static Rules = &Rules {
+        kind: "ssm.parameter",
+        fields: &[
+            Field::new("name").replaces(),
+            Field::new("value"),
+            Field::new("description"),
+            Field::new("tier"),
+            Field::new("tags").owned_by(Owner::Shared),
+        ],
+        order: Order::CreateFirst,
+        protected: false,
+        visible_within: std::time::Duration::from_secs(15),
+        estimate: Estimate::seconds(1, 1, 1),
+    };
+
+    async fn find(aws: &Aws, query: &Query<Self>) -> Result<Vec<Found<Self>>, CallError> {
+        let seen = sweep::sweep(aws, query, ParameterType::String, |wanted: &Self| &wanted.name).await?;
+        let names: Vec<String> = seen.iter().map(|one| one.name.clone()).collect();
+        let values = values(aws, &names).await?;
+        Ok(seen.into_iter().filter_map(|one| observe(aws, one, &values)).collect())
+    }
+
+    async fn create(&self, aws: &Aws, new: &New<'_>) -> Result<Made, CallError> {
+        let (value, tags) = (self.value.get()?, tagging::to_sdk(&new.tags(&self.tags))?);
+        let put = || aws.ssm.put_parameter().name(&self.name).r#type(ParameterType::String).value(value);
+        let put = || put().description(&self.description).tier(ParameterTier::from(self.tier.as_str()));
+        let send = || put().set_tags(Some(tags.clone())).send();
+        let answer = aws.call("ssm:PutParameter", &self.name, send).await?;
+        let outputs = sweep::outputs(aws, &self.name, answer.version);
+        Ok(Made { physical: self.name.clone(), outputs: Some(outputs) })
+    }
+
+    async fn update(&self, aws: &Aws, now: &Found<Self>, changed: &Changed) -> Result<Option<Outputs>, CallError> {
+        let mut outputs = now.outputs.clone();
+        if changed.has("tier") && now.inputs.tier == "Advanced" {
+            let what = format!("parameter {} is Advanced, and AWS has no way back to {}", self.name, self.tier);
+            return Err(CallError::invalid(what, "set the tier to `Advanced`, or give the parameter another name"));
+        }
+        if changed.any(&["value", "description", "tier"]) {
+            let value = self.value.get()?;
+            let put = || aws.ssm.put_parameter().name(&now.physical).r#type(ParameterType::String).value(value);
+            let put = || put().description(&self.description).tier(ParameterTier::from(self.tier.as_str()));
+            let answer = aws.call("ssm:PutParameter", &now.physical, || put().overwrite(true).send()).await?;
+            outputs = sweep::outputs(aws, &now.physical, answer.version);
+        }
+        if changed.has("tags") {
+            tagging::change(aws, &now.physical, &now.inputs.tags, &self.tags).await?;
+        }
+        Ok(Some(outputs))
+    }
+
+    async fn delete(aws: &Aws, now: &Found<Self>) -> Result<Gone, CallError> {
+        let send = || aws.ssm.delete_parameter().name(&now.physical).send();
+        aws.call("ssm:DeleteParameter", &now.physical, send).await?;
+        Ok(Gone::Now)
+    }
+
+    async fn adopt(aws: &Aws, now: &Found<Self>, identity: &Tags) -> Result<(), CallError> {
+        tagging::write(aws, &now.physical, identity).await
+    }
+
+    fn grants() -> Vec<Grant> {
+        let mut grants = vec![
+            sweep::GRANT,
+            // Values of plain parameters only: secrets are not read to plan.
+            Grant { reads: true, ..Grant::write(&["ssm:GetParameters"], tagging::ARN).when(OF_THIS_STACK) },
+            Grant::write(&["ssm:PutParameter"], tagging::ARN).when(TAGGED_WITH_THIS_STACK),
+            Grant::write(&["ssm:PutParameter", "ssm:DeleteParameter"], tagging::ARN).when(OF_THIS_STACK),
+        ];
+        grants.extend(tagging::GRANTS);
+        grants
+    }
+}
+
+/// The values of plain parameters by name, ten a call. A secret of this name stays encrypted.
+async fn values(aws: &Aws, names: &[String]) -> Result<BTreeMap<String, String>, CallError> {
+    let pages = names.chunks(10).map(|names| async move {
+        let send = || aws.ssm.get_parameters().set_names(Some(names.to_vec())).with_decryption(false).send();
+        aws.call("ssm:GetParameters", "", send).await
+    });
+    let found = try_join_all(pages).await?.into_iter().flat_map(|page| page.parameters.unwrap_or_default());
+    let plain = found.filter(|one| one.r#type != Some(ParameterType::SecureString));
+    Ok(plain.filter_map(|one| Some((one.name?, one.value?))).collect())
+}
+
+fn observe(aws: &Aws, seen: sweep::Seen, values: &BTreeMap<String, String>) -> Option<Found<Parameter>> {
+    let value = values.get(&seen.name).cloned();
+    // Ours without a value was deleted since it was listed; a foreign secret has none that may be seen.
+    if value.is_none() && seen.identity != wharf_engine::Identity::Foreign {
+        return None;
+    }
+    let inputs = Parameter {
+        name: seen.name.clone(),
+        value: value.unwrap_or_default().into(),
+        description: seen.about.description.unwrap_or_default(),
+        tier: seen.about.tier.map_or("Standard".to_owned(), |tier| tier.as_str().to_owned()),
+        tags: tags::user(&seen.tags),
+    };
+    Some(Found {
+        id: seen.id,
+        outputs: sweep::outputs(aws, &seen.name, seen.about.version),
+        physical: seen.name,
+        identity: seen.identity,
+        health: Health::Ready,
+        inputs,
+        blockers: Default::default(),
+    })
+}
