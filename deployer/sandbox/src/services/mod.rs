@@ -4,6 +4,7 @@ mod document;
 mod ec2;
 mod iam;
 mod kms;
+mod logs;
 mod shared;
 mod sts;
 
@@ -14,7 +15,7 @@ use crate::store::Timer;
 use crate::weather::Bucket;
 
 /// Every service that is simulated.
-pub(crate) const ALL: &[&Service] = &[&ec2::SERVICE, &iam::SERVICE, &kms::SERVICE, &sts::SERVICE];
+pub(crate) const ALL: &[&Service] = &[&ec2::SERVICE, &iam::SERVICE, &kms::SERVICE, &logs::SERVICE, &sts::SERVICE];
 
 /// A service: how it is recognised, what it can do, how its objects change by themselves.
 pub(crate) struct Service {
