@@ -6,6 +6,7 @@ mod iam;
 mod kms;
 mod logs;
 mod shared;
+mod ssm;
 mod sts;
 
 use crate::account::Ctx;
@@ -15,7 +16,8 @@ use crate::store::Timer;
 use crate::weather::Bucket;
 
 /// Every service that is simulated.
-pub(crate) const ALL: &[&Service] = &[&ec2::SERVICE, &iam::SERVICE, &kms::SERVICE, &logs::SERVICE, &sts::SERVICE];
+pub(crate) const ALL: &[&Service] =
+    &[&ec2::SERVICE, &iam::SERVICE, &kms::SERVICE, &logs::SERVICE, &ssm::SERVICE, &sts::SERVICE];
 
 /// A service: how it is recognised, what it can do, how its objects change by themselves.
 pub(crate) struct Service {

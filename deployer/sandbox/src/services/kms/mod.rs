@@ -146,7 +146,10 @@ fn authorise_grant(ctx: &mut Ctx<'_>, key: &Resource, mut grant: Grant) -> Resul
         grant = grant.key("kms:ResourceAliases", alias.id.clone());
     }
     let grant = grant.key("kms:CallerAccount", ctx.account.id.clone()).resource_tags(&key.tags);
-    policy::demand(ctx, key, &grant)?;
+    if policy::demand(ctx, key, &grant)? {
+        ctx.granted.push((grant.action, grant.resource));
+        return Ok(());
+    }
     ctx.authorise(grant)
 }
 

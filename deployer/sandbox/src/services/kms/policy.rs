@@ -114,15 +114,18 @@ fn parsed(key: &Resource) -> Value {
     serde_json::from_str(key.text("_policy")).unwrap_or_default()
 }
 
-/// Demands that the key's policy allows something to the caller. Where it speaks to the whole account, the
-/// caller's own policy decides as well; here it always does.
-pub(super) fn demand(ctx: &Ctx<'_>, key: &Resource, grant: &Grant) -> Result<(), ApiError> {
-    if caller_may(ctx, &parsed(key), grant)? == Some(true) {
-        return Ok(());
+/// Demands that the key's policy allows something to the caller. Answers whether that is enough: where it only
+/// speaks to the account, the caller's own policy has to allow it too.
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html#key-policy-default-allow-root-enable-iam>
+pub(super) fn demand(ctx: &Ctx<'_>, key: &Resource, grant: &Grant) -> Result<bool, ApiError> {
+    let policy = parsed(key);
+    if caller_may(ctx, &policy, grant)? != Some(true) {
+        let message = not_authorised(&ctx.account.caller(), &grant.action, &grant.resource);
+        return Err(refuse("AccessDeniedException", message.replace("identity-based", "resource-based")));
     }
-    let message = not_authorised(&ctx.account.caller(), &grant.action, &grant.resource);
-    let message = message.replace("identity-based", "resource-based");
-    Err(refuse("AccessDeniedException", message))
+    let caller = ctx.account.caller();
+    let itself = |kind: &str, name: &str| kind == "AWS" && (name == "*" || name == caller);
+    Ok(document::judge(&policy, itself, grant)? == Some(true))
 }
 
 /// Whether the key's policy lets a service do all of these with the key, for the encryption context given.
