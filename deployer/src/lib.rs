@@ -1,6 +1,7 @@
 //! Wharf stands up and keeps a production AWS platform for containerised web applications.
 
 pub mod aws;
+pub mod config;
 pub mod drive;
 pub mod ledger;
 pub mod operations;
