@@ -1,6 +1,6 @@
 //! What goes: leftovers and the replaced, who uses whom among them, and what may not go.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::error::Blocker;
 use super::matching::{Stray, held_by, outputs};
@@ -64,7 +64,7 @@ impl<'a> Leaving<'a> {
 
     /// The removals of a logical id.
     pub(super) fn of_id(&self, id: &LogicalId) -> &[usize] {
-        self.index.by_id.get(id).map_or(&[], Vec::as_slice)
+        self.index.of_id(id)
     }
 
     /// The removals whose identity a resource holds.
@@ -110,33 +110,40 @@ impl<'a> Index<'a> {
         all
     }
 
+    fn of_id(&self, id: &LogicalId) -> &[usize] {
+        self.by_id.get(id).map_or(&[], Vec::as_slice)
+    }
+
     fn named(&self, text: &str) -> &[usize] {
         let map = if self.taken.contains(text) { &self.physical } else { &self.outputs };
         map.get(text).map_or(&[], Vec::as_slice)
     }
 }
 
-/// Who uses whom: as the stack says, as it said when it was last applied, and as has been observed. What AWS is
+/// Who uses whom: as has been observed, as the stack said when it was last applied, and as it says. What AWS is
 /// deleting already waits for nobody.
 fn uses<'a>(judge: &Judge<'a>, removals: &[Stray<'a>], index: &Index<'a>) -> Vec<Use> {
     let mut all = Vec::new();
-    let of_id = |id: &LogicalId| index.by_id.get(id).map_or(&[][..], Vec::as_slice);
     for (user, stray) in removals.iter().enumerate() {
-        let mut add = |used: &[usize], certainty| {
-            let used = used.iter().filter(|used| **used != user && removals[**used].because.is_some());
-            all.extend(used.map(|used| Use { user, used: *used, certainty }));
+        let mut said: BTreeMap<usize, Certainty> = BTreeMap::new();
+        let mut say = |used: &[usize], certainty: Certainty| {
+            for &used in used.iter().filter(|&&used| used != user && removals[used].because.is_some()) {
+                let confirmed = certainty == Certainty::Observed && said.contains_key(&used);
+                let certainty = if confirmed { Certainty::Confirmed } else { certainty };
+                said.entry(used).and_modify(|before| *before = certainty.min(*before)).or_insert(certainty);
+            }
         };
         if let (Some(number), false) = (stray.desired, stray.because == Some(Gone::KindChanged)) {
             for target in &judge.graph.needs[number] {
-                add(of_id(&judge.graph.resources[*target].id), Certainty::Desired);
+                say(index.of_id(&judge.graph.resources[*target].id), Certainty::Desired);
             }
         }
         for id in judge.last.and_then(|last| last.needs.get(&stray.found.id)).into_iter().flatten() {
-            add(of_id(id), Certainty::Applied);
+            say(index.of_id(id), Certainty::Applied);
         }
-        for text in held_by(stray.found) {
-            add(index.named(text), Certainty::Observed);
-        }
+        let held: BTreeSet<&str> = held_by(stray.found).collect();
+        held.into_iter().for_each(|text| say(index.named(text), Certainty::Observed));
+        all.extend(said.into_iter().map(|(used, certainty)| Use { user, used, certainty }));
     }
     all
 }

@@ -5,18 +5,23 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
 
 /// How certain an edge is. Of a circle's edges the least certain one yields.
+///
+/// What has been seen in AWS counts more than what the stack says: the stack describes the resources that are to be,
+/// and AWS refuses a deletion by those that are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Certainty {
     /// It holds, always.
     Must,
-    /// A user goes before what it uses: so says the stack.
-    Desired,
+    /// A user goes before what it uses: it has been seen to hold the other's identity, and the stack says so too.
+    Confirmed,
+    /// A user goes before what it uses: it has been seen to hold the other's identity.
+    Observed,
     /// Users move over before what they used goes.
     Moves,
     /// A user goes before what it uses: so said the stack when it was last applied.
     Applied,
-    /// A user goes before what it uses: one has been seen to hold the other's identity.
-    Observed,
+    /// A user goes before what it uses: so says the stack.
+    Desired,
 }
 
 /// One node needs another to come before it.
@@ -142,7 +147,7 @@ mod tests {
 
     #[test]
     fn the_least_certain_edge_of_a_circle_yields() {
-        let edges = vec![edge(0, 1, Certainty::Must), edge(1, 2, Certainty::Observed), edge(2, 0, Certainty::Desired)];
+        let edges = vec![edge(0, 1, Certainty::Must), edge(1, 2, Certainty::Desired), edge(2, 0, Certainty::Observed)];
         let sorted = sort(3, edges).unwrap();
         assert_eq!(sorted.order, [1, 0, 2]);
         assert!(sorted.needs[1].is_empty());
