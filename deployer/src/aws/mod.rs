@@ -13,7 +13,9 @@ pub mod tags;
 pub mod units;
 
 pub mod ec2;
+pub mod iam;
 pub mod kms;
+pub mod logs;
 pub mod ssm;
 
 pub use call::{Aws, CallError, CallEvent, Clients, Lease, Observer, Scope};
@@ -30,8 +32,10 @@ pub fn kinds() -> Vec<Box<dyn AnyKind>> {
         Box::new(erased::Erased::<K>::default())
     }
     vec![
+        of::<iam::role::Role>(),
         of::<kms::key::Key>(),
         of::<kms::alias::Alias>(),
+        of::<logs::log_group::LogGroup>(),
         of::<ssm::parameter::Parameter>(),
         of::<ssm::secret::SecretParameter>(),
         of::<ec2::vpc::Vpc>(),

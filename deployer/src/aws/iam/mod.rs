@@ -1,0 +1,5 @@
+//! Identity and Access Management.
+
+pub mod role;
+
+mod tagging;
