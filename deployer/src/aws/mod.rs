@@ -13,9 +13,11 @@ pub mod tags;
 pub mod units;
 
 pub mod ec2;
+pub mod ecr;
 pub mod iam;
 pub mod kms;
 pub mod logs;
+pub mod rds;
 pub mod ssm;
 
 pub use call::{Aws, CallError, CallEvent, Clients, Lease, Observer, Scope};
@@ -43,5 +45,8 @@ pub fn kinds() -> Vec<Box<dyn AnyKind>> {
         of::<ec2::internet_gateway::InternetGateway>(),
         of::<ec2::elastic_ip::ElasticIp>(),
         of::<ec2::nat_gateway::NatGateway>(),
+        of::<rds::subnet_group::SubnetGroup>(),
+        of::<rds::parameter_group::ParameterGroup>(),
+        of::<ecr::repository::Repository>(),
     ]
 }

@@ -1,0 +1,5 @@
+//! ECR: where images are pushed to.
+
+pub mod repository;
+
+mod tagging;

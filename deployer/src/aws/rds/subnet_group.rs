@@ -1,0 +1,165 @@
+//! A DB subnet group: the subnets that a database may stand in.
+//! <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_VPC.WorkingWithRDSInstanceinaVPC.html>
+
+use aws_sdk_rds::types::DbSubnetGroup as Sdk;
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+use wharf_engine::{Compare, Estimate, Field, Health, Order, Outputs, Owner, Rules, Value};
+
+use super::{group_name, or_none, tagging};
+use crate::aws::call::{Aws, CallError};
+use crate::aws::ec2::subnet::SubnetId;
+use crate::aws::ec2::vpc::VpcId;
+use crate::aws::kind::{Changed, Found, Gone, Grant, Kind, Made, New, OF_THIS_STACK, Query, TAGGED_WITH_THIS_STACK};
+use crate::aws::out::{Handle, Out};
+use crate::aws::tags::{self, Tags};
+
+/// A DB subnet group. Its name is made of the stack, the logical id and the generation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubnetGroup {
+    /// What it is for, as the console shows it.
+    pub description: String,
+    /// The VPC of its subnets: a group cannot move to another.
+    pub vpc: Out<VpcId>,
+    /// Its subnets, in two zones at least.
+    pub subnets: Vec<Out<SubnetId>>,
+    /// The user's tags.
+    pub tags: Tags,
+}
+
+/// Marks the name of a DB subnet group.
+#[derive(Debug)]
+pub enum SubnetGroupName {}
+
+impl Handle<SubnetGroup> {
+    /// The group's name.
+    #[must_use]
+    pub fn name(&self) -> Out<SubnetGroupName> {
+        self.output("name")
+    }
+}
+
+impl Kind for SubnetGroup {
+    const RULES: &'static Rules = &Rules {
+        kind: "rds.subnet-group",
+        fields: &[
+            Field::new("description"),
+            Field::new("vpc").replaces(),
+            Field::new("subnets").compared(Compare::Set),
+            Field::new("tags").owned_by(Owner::Shared),
+        ],
+        order: Order::CreateFirst,
+        protected: false,
+        visible_within: std::time::Duration::from_secs(15),
+        estimate: Estimate::seconds(2, 2, 2),
+    };
+
+    async fn find(aws: &Aws, query: &Query<Self>) -> Result<Vec<Found<Self>>, CallError> {
+        let name = query.only_physical();
+        let send = |marker| {
+            let name = name.map(str::to_owned);
+            aws.rds.describe_db_subnet_groups().set_db_subnet_group_name(name).set_marker(marker).send()
+        };
+        let page = |page: aws_sdk_rds::operation::describe_db_subnet_groups::DescribeDbSubnetGroupsOutput| {
+            (page.db_subnet_groups.unwrap_or_default(), page.marker)
+        };
+        let groups = or_none(aws.pages("rds:DescribeDBSubnetGroups", name.unwrap_or_default(), send, page).await)?;
+        // The group called `default` is the account's own.
+        let groups = groups.iter().filter(|group| group.db_subnet_group_name() != Some("default"));
+        let found = try_join_all(groups.map(|group| observe(aws, group))).await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn create(&self, aws: &Aws, new: &New<'_>) -> Result<Made, CallError> {
+        let name = group_name(new);
+        let subnets = self.subnet_ids()?;
+        let tags = tagging::to_sdk(&new.tags(&self.tags));
+        let send = || {
+            aws.rds
+                .create_db_subnet_group()
+                .db_subnet_group_name(&name)
+                .db_subnet_group_description(&self.description)
+                .set_subnet_ids(Some(subnets.clone()))
+                .set_tags(Some(tags.clone()))
+                .send()
+        };
+        aws.call("rds:CreateDBSubnetGroup", new.id.as_str(), send).await?;
+        Ok(Made { outputs: Some(outputs(&name)), physical: name })
+    }
+
+    async fn update(&self, aws: &Aws, now: &Found<Self>, changed: &Changed) -> Result<Option<Outputs>, CallError> {
+        if changed.any(&["description", "subnets"]) {
+            let subnets = self.subnet_ids()?;
+            let send = || {
+                aws.rds
+                    .modify_db_subnet_group()
+                    .db_subnet_group_name(&now.physical)
+                    .db_subnet_group_description(&self.description)
+                    .set_subnet_ids(Some(subnets.clone()))
+                    .send()
+            };
+            aws.call("rds:ModifyDBSubnetGroup", &now.physical, send).await?;
+        }
+        if changed.has("tags") {
+            tagging::change(aws, &arn(aws, &now.physical), &now.inputs.tags, &self.tags).await?;
+        }
+        Ok(Some(now.outputs.clone()))
+    }
+
+    async fn delete(aws: &Aws, now: &Found<Self>) -> Result<Gone, CallError> {
+        let send = || aws.rds.delete_db_subnet_group().db_subnet_group_name(&now.physical).send();
+        aws.call("rds:DeleteDBSubnetGroup", &now.physical, send).await?;
+        Ok(Gone::Now)
+    }
+
+    async fn adopt(aws: &Aws, now: &Found<Self>, identity: &Tags) -> Result<(), CallError> {
+        tagging::write(aws, &arn(aws, &now.physical), identity).await
+    }
+
+    fn grants() -> Vec<Grant> {
+        const GROUP: &[&str] = &["arn:{partition}:rds:{region}:{account}:subgrp:*"];
+        vec![
+            Grant::read(&["rds:DescribeDBSubnetGroups", "rds:ListTagsForResource"]),
+            Grant::write(&["rds:CreateDBSubnetGroup"], GROUP).when(TAGGED_WITH_THIS_STACK),
+            Grant::write(&["rds:ModifyDBSubnetGroup", "rds:DeleteDBSubnetGroup"], GROUP).when(OF_THIS_STACK),
+            tagging::GRANT,
+        ]
+    }
+}
+
+impl SubnetGroup {
+    fn subnet_ids(&self) -> Result<Vec<String>, CallError> {
+        self.subnets.iter().map(|subnet| Ok(subnet.get()?.to_owned())).collect()
+    }
+}
+
+async fn observe(aws: &Aws, group: &Sdk) -> Result<Option<Found<SubnetGroup>>, CallError> {
+    let Some(name) = group.db_subnet_group_name() else { return Ok(None) };
+    let all = tagging::list(aws, &arn(aws, name)).await?;
+    let Some((id, identity)) = tags::read(&aws.scope.stack, &all) else { return Ok(None) };
+    let mut subnets: Vec<_> = group.subnets().iter().filter_map(|s| s.subnet_identifier()).map(Out::known).collect();
+    subnets.sort();
+    let inputs = SubnetGroup {
+        description: group.db_subnet_group_description().unwrap_or_default().to_owned(),
+        vpc: Out::known(group.vpc_id().unwrap_or_default()),
+        subnets,
+        tags: tags::user(&all),
+    };
+    Ok(Some(Found {
+        id,
+        physical: name.to_owned(),
+        identity,
+        health: Health::Ready,
+        inputs,
+        outputs: outputs(name),
+        blockers: Default::default(),
+    }))
+}
+
+fn outputs(name: &str) -> Outputs {
+    Outputs::from([("name".to_owned(), Value::text(name))])
+}
+
+fn arn(aws: &Aws, name: &str) -> String {
+    tagging::arn(aws, "subgrp", name)
+}
