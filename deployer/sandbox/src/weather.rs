@@ -54,6 +54,8 @@ impl Weather {
         let longest = match service {
             "ec2" | "iam" | "elasticloadbalancing" | "autoscaling" | "tagging" => self.stale_reads,
             "rds" => self.stale_reads / 4,
+            // Only reads that do not ask for `ConsistentRead` see it.
+            "dynamodb" if kind == "dynamodb.item" => self.stale_reads / 4,
             _ => Duration::ZERO,
         };
         // Most changes are seen at once; the rest are what surprises.
