@@ -52,6 +52,7 @@ const TABLE: &[Row] = &[
     ("ResourceInUseException", "", Class::Busy),
     ("KMSInvalidStateException", "is pending deletion", Class::Invalid),
     ("KMSInvalidStateException", "", Class::Busy),
+    ("ContinuousBackupsUnavailableException", "", Class::Busy),
     ("IncorrectState", "", Class::Busy),
     ("IncorrectInstanceState", "", Class::Busy),
     // Already there.
@@ -78,6 +79,8 @@ const TABLE: &[Row] = &[
     ("LifecyclePolicyNotFoundException", "", Class::Missing),
     ("RepositoryPolicyNotFoundException", "", Class::Missing),
     ("ParameterNotFound", "", Class::Missing),
+    ("InvalidResourceId", "", Class::Missing),
+    ("TableNotFoundException", "", Class::Missing),
     ("DBInstanceNotFound*", "", Class::Missing),
     ("DBSubnetGroupNotFound*", "", Class::Missing),
     ("DBParameterGroupNotFound*", "", Class::Missing),

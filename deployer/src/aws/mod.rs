@@ -12,6 +12,7 @@ pub mod secret;
 pub mod tags;
 pub mod units;
 
+pub mod dynamodb;
 pub mod ec2;
 pub mod ecr;
 pub mod iam;
@@ -34,6 +35,7 @@ pub fn kinds() -> Vec<Box<dyn AnyKind>> {
         Box::new(erased::Erased::<K>::default())
     }
     vec![
+        of::<dynamodb::table::Table>(),
         of::<iam::role::Role>(),
         of::<kms::key::Key>(),
         of::<kms::alias::Alias>(),

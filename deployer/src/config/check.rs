@@ -40,7 +40,10 @@ fn tags(config: &Config, places: &Places) -> Vec<Problem> {
             None
         };
         if let Some(wrong) = wrong {
-            problems.push(Problem::error(format!("the tag `{key}` is not allowed"), places.key_at(&path), wrong).help("choose another key"));
+            problems.push(
+                Problem::error(format!("the tag `{key}` is not allowed"), places.key_at(&path), wrong)
+                    .help("choose another key"),
+            );
         }
         if value.chars().count() > 256 || !value.chars().all(allowed) {
             let label = "a tag's value has at most 256 letters, digits, spaces and `_ . : / = + - @`";

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::Config;
 use super::format::label;
 use super::places::Places;
 use super::problem::Problem;
 use super::services::{Images, Service};
 use super::suggest::nearest;
 use super::template::Variable;
-use super::Config;
 
 /// What is wrong with the services.
 pub(super) fn check(config: &Config, places: &Places) -> Vec<Problem> {
@@ -78,7 +78,8 @@ fn repositories(config: &Config, places: &Places) -> Vec<Problem> {
         match seen.get(repository) {
             Some((other, images)) if *images != &service.images => {
                 let place = places.key_at(&format!("services.{name}.images"));
-                let message = format!("`{other}` and `{name}` share the repository `{repository}` but not its `images`");
+                let message =
+                    format!("`{other}` and `{name}` share the repository `{repository}` but not its `images`");
                 let problem = Problem::error(message, place, format!("differs from `services.{other}.images`"));
                 problems.push(problem.help("write the same `images` in both, or give each its own `repository`"));
             }
@@ -99,10 +100,12 @@ fn variable_names(name: &str, service: &Service, places: &Places) -> Vec<Problem
             let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
             let place = places.key_at(&format!("services.{name}.{section}.{key}"));
             if key.is_empty() || !key.bytes().all(plain) || key.starts_with(|c: char| c.is_ascii_digit()) {
-                let problem = Problem::error(format!("`{key}` is not the name of an environment variable"), place, "here");
+                let problem =
+                    Problem::error(format!("`{key}` is not the name of an environment variable"), place, "here");
                 problems.push(problem.help("use letters, digits and underscores, such as `DB_HOST`"));
             } else if section == "secrets" && service.env.contains_key(key) {
-                let problem = Problem::error(format!("`{key}` is in both `env` and `secrets` of `{name}`"), place, "here too");
+                let problem =
+                    Problem::error(format!("`{key}` is in both `env` and `secrets` of `{name}`"), place, "here too");
                 problems.push(problem.help("leave one out"));
             }
         }
@@ -129,7 +132,8 @@ fn variables(config: &Config, name: &str, service: &Service, places: &Places) ->
         let message = format!("`services.{name}.{section}.{key}`");
         match (section, secret) {
             ("env", Some(secret)) => {
-                let problem = Problem::error(format!("{message} would show the secret `{secret}`"), place, "not in `env`");
+                let problem =
+                    Problem::error(format!("{message} would show the secret `{secret}`"), place, "not in `env`");
                 problems.push(problem.help(format!("move it: `secrets = {{ {key} = \"{secret}\" }}`")));
             }
             ("secrets", _) if !template.sole_variable().is_some_and(Variable::is_secret) => {
@@ -169,7 +173,8 @@ fn what_exists(config: &Config, unknown: &Variable) -> String {
         all.extend(service.port.map(|_| Variable::ServicePort(name.clone())));
     }
     let mut names: Vec<String> = all.iter().map(ToString::to_string).collect();
-    let near = nearest(&unknown.to_string(), names.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`? "));
+    let near =
+        nearest(&unknown.to_string(), names.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`? "));
     names.push("${secret.NAME}, NAME in lower-case letters, digits and dashes".to_owned());
     format!("{}what exists: {}", near.unwrap_or_default(), names.join(", "))
 }
@@ -183,8 +188,15 @@ fn plain_secrets(name: &str, service: &Service, places: &Places) -> Vec<Problem>
         .filter(|(_, template)| template.variables().next().is_none())
         .map(|(key, _)| {
             let place = places.value_at(&format!("services.{name}.env.{key}"));
-            let problem = Problem::error(format!("`{key}` looks like a secret and stands in plain text"), place, "readable by everyone who reads this file");
-            problem.warning().help(format!("let it be generated: `secrets = {{ {key} = \"${{secret.{}}}\" }}`", key.to_ascii_lowercase().replace('_', "-")))
+            let problem = Problem::error(
+                format!("`{key}` looks like a secret and stands in plain text"),
+                place,
+                "readable by everyone who reads this file",
+            );
+            problem.warning().help(format!(
+                "let it be generated: `secrets = {{ {key} = \"${{secret.{}}}\" }}`",
+                key.to_ascii_lowercase().replace('_', "-")
+            ))
         })
         .collect()
 }

@@ -22,7 +22,9 @@ pub(super) fn version(text: &str) -> Result<(), Fault> {
 /// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.DBInstanceClass.html>
 pub(super) fn class(text: &str) -> Result<(), Fault> {
     let parts: Vec<&str> = text.split('.').collect();
-    let plain = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let plain = |part: &&str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
     match parts.as_slice() {
         ["db", family, size] if [family, size].into_iter().all(plain) => Ok(()),
         [family, size] if [family, size].into_iter().all(plain) => {

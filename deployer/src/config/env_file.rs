@@ -6,11 +6,7 @@ use super::problem::Problem;
 use super::services::Service;
 
 /// Each `env_file` that cannot be read, or has keys that its service is not given.
-pub(super) fn check(
-    config: &Config,
-    places: &Places,
-    read: &dyn Fn(&str) -> std::io::Result<String>,
-) -> Vec<Problem> {
+pub(super) fn check(config: &Config, places: &Places, read: &dyn Fn(&str) -> std::io::Result<String>) -> Vec<Problem> {
     let named = config.services.iter().filter_map(|(name, service)| Some((name, service, service.env_file.as_ref()?)));
     named.filter_map(|(name, service, file)| one(name, service, file, places, read)).collect()
 }

@@ -146,6 +146,8 @@ impl Config {
     pub fn generated_secrets(&self) -> std::collections::BTreeSet<&str> {
         let templates = self.services.values().flat_map(|service| service.secrets.values());
         let variables = templates.flat_map(Template::variables);
-        variables.filter_map(|variable| if let Variable::Secret(name) = variable { Some(name.as_str()) } else { None }).collect()
+        variables
+            .filter_map(|variable| if let Variable::Secret(name) = variable { Some(name.as_str()) } else { None })
+            .collect()
     }
 }

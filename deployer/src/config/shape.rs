@@ -37,7 +37,8 @@ impl Look {
                 None => self.unknown(&path, key.span(), known),
             }
         }
-        for required in schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+        for required in schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+        {
             if !table.keys().any(|key| key.get_ref() == required) {
                 self.missing(path, &place, required);
             }
@@ -121,7 +122,8 @@ impl Look {
         }
         let format = schema.get("format").and_then(Value::as_str);
         if let Some(fault) = format.and_then(|format| fault(format, text)) {
-            let message = format!("`{path}` {}", if fault.wrong.starts_with('`') { "is malformed" } else { &fault.wrong });
+            let message =
+                format!("`{path}` {}", if fault.wrong.starts_with('`') { "is malformed" } else { &fault.wrong });
             let label = if fault.wrong.starts_with('`') { fault.wrong } else { "here".to_owned() };
             self.problems.push(Problem::error(message, place, label).help(fault.instead));
         }
@@ -130,24 +132,34 @@ impl Look {
     fn mistyped(&mut self, path: &str, place: Range<usize>, found: &DeValue<'_>, wanted: &str) {
         let (named, example) = match wanted {
             "object" => ("a section or table", "a table, such as `{ key = \"value\" }`".to_owned()),
-            "array" => ("a list", match found {
-                DeValue::String(text) => format!("[\"{text}\"]"),
-                DeValue::Integer(number) => format!("[{number}]"),
-                _ => "a list in brackets".to_owned(),
-            }),
+            "array" => (
+                "a list",
+                match found {
+                    DeValue::String(text) => format!("[\"{text}\"]"),
+                    DeValue::Integer(number) => format!("[{number}]"),
+                    _ => "a list in brackets".to_owned(),
+                },
+            ),
             "boolean" => ("true or false", "`true` or `false`, without quotes".to_owned()),
-            "integer" => ("a whole number", match found {
-                DeValue::String(text) if text.parse::<i64>().is_ok() => format!("{text}, without quotes"),
-                _ => "a whole number, without quotes".to_owned(),
-            }),
-            _ => ("a text", match found {
-                DeValue::Integer(number) => format!("\"{number}\", in quotes"),
-                DeValue::Float(number) => format!("\"{}\", in quotes", number.as_str()),
-                DeValue::Boolean(flag) => format!("\"{flag}\", in quotes"),
-                _ => "a text in quotes".to_owned(),
-            }),
+            "integer" => (
+                "a whole number",
+                match found {
+                    DeValue::String(text) if text.parse::<i64>().is_ok() => format!("{text}, without quotes"),
+                    _ => "a whole number, without quotes".to_owned(),
+                },
+            ),
+            _ => (
+                "a text",
+                match found {
+                    DeValue::Integer(number) => format!("\"{number}\", in quotes"),
+                    DeValue::Float(number) => format!("\"{}\", in quotes", number.as_str()),
+                    DeValue::Boolean(flag) => format!("\"{flag}\", in quotes"),
+                    _ => "a text in quotes".to_owned(),
+                },
+            ),
         };
-        let problem = Problem::error(format!("`{path}` must be {named}"), place, format!("this is a {}", found.type_str()));
+        let problem =
+            Problem::error(format!("`{path}` must be {named}"), place, format!("this is a {}", found.type_str()));
         self.problems.push(problem.help(format!("write {example}")));
     }
 }
