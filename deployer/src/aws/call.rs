@@ -266,6 +266,15 @@ impl CallError {
         }
     }
 
+    /// The error of one item, from a call that AWS answers with success and a list of what failed.
+    #[must_use]
+    pub fn of_item(action: &'static str, on: &str, code: Option<&str>, text: Option<&str>) -> Self {
+        let (code, text) = (code.unwrap_or("Unknown"), text.unwrap_or("no message"));
+        let class = classes::class(code, text, 400);
+        let message = format!("{action} on {on}: {code}: {text}");
+        Self { class, action: Some(action), code: Some(code.to_owned()), message, hint: None }
+    }
+
     fn lease_lost(action: &'static str, reason: String) -> Self {
         Self {
             class: Class::Refused,

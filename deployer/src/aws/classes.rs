@@ -35,6 +35,8 @@ const TABLE: &[Row] = &[
     // In use, draining: minutes.
     ("DependencyViolation", "", Class::Draining),
     ("InvalidIPAddress.InUse", "", Class::Draining),
+    // An address that AWS's own interface still holds, such as a NAT gateway's.
+    ("AuthFailure", "permission to access the specified resource", Class::Draining),
     ("InvalidDBSubnetGroupStateFault", "", Class::Draining),
     ("InvalidDBParameterGroupState*", "", Class::Draining),
     ("DeleteConflict", "", Class::Draining),

@@ -10,6 +10,8 @@ pub mod out;
 pub mod policy;
 pub mod secret;
 pub mod tags;
+#[cfg(test)]
+mod testing;
 pub mod units;
 
 pub mod dynamodb;
@@ -47,6 +49,11 @@ pub fn kinds() -> Vec<Box<dyn AnyKind>> {
         of::<ec2::internet_gateway::InternetGateway>(),
         of::<ec2::elastic_ip::ElasticIp>(),
         of::<ec2::nat_gateway::NatGateway>(),
+        of::<ec2::route_table::RouteTable>(),
+        of::<ec2::security_group::SecurityGroup>(),
+        of::<ec2::default_security_group::DefaultSecurityGroup>(),
+        of::<ec2::vpc_endpoint::VpcEndpoint>(),
+        of::<ec2::flow_log::FlowLog>(),
         of::<rds::subnet_group::SubnetGroup>(),
         of::<rds::parameter_group::ParameterGroup>(),
         of::<ecr::repository::Repository>(),

@@ -1,10 +1,19 @@
 //! EC2 and VPC.
 
+pub mod default_security_group;
 pub mod elastic_ip;
+pub mod flow_log;
 pub mod internet_gateway;
 pub mod nat_gateway;
+pub mod route_table;
+pub mod rules;
+pub mod security_group;
 pub mod subnet;
 pub mod vpc;
+pub mod vpc_endpoint;
 
 mod filters;
 mod tagging;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! The security group that AWS makes with a VPC, kept empty: what is launched without a group reaches nothing.
+//! <https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html>
+
+use aws_sdk_ec2::types::SecurityGroup as Sdk;
+use serde::{Deserialize, Serialize};
+use wharf_engine::{Compare, Estimate, Field, Health, Order, Outputs, Owner, Rules, Value};
+
+use super::rules::{self, Direction, Rule};
+use super::security_group::{GROUP, SecurityGroupId, WRITE_RULES, describe, is_default};
+use super::vpc::VpcId;
+use super::{filters, tagging};
+use crate::aws::call::{Aws, CallError};
+use crate::aws::kind::{Changed, Found, Gone, Grant, Kind, Made, New, OF_THIS_STACK, Query};
+use crate::aws::out::{Handle, Out};
+use crate::aws::tags::{self, Tags};
+
+/// A VPC's default security group. AWS makes it and deletes it with the VPC; the stack takes it over and lets go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DefaultSecurityGroup {
+    /// The VPC whose group it is.
+    pub vpc: Out<VpcId>,
+    /// Who may reach its members: nobody, as a rule.
+    pub ingress: Vec<Rule>,
+    /// Whom its members may reach: nobody, as a rule.
+    pub egress: Vec<Rule>,
+    /// The user's tags.
+    pub tags: Tags,
+}
+
+impl Handle<DefaultSecurityGroup> {
+    /// The group's id.
+    #[must_use]
+    pub fn id(&self) -> Out<SecurityGroupId> {
+        self.output("id")
+    }
+}
+
+impl Kind for DefaultSecurityGroup {
+    const RULES: &'static Rules = &Rules {
+        kind: "ec2.default-security-group",
+        fields: &[
+            Field::new("vpc").replaces(),
+            Field::new("ingress").compared(Compare::Set),
+            Field::new("egress").compared(Compare::Set),
+            Field::new("tags").owned_by(Owner::Shared),
+        ],
+        order: Order::CreateFirst,
+        protected: false,
+        visible_within: std::time::Duration::from_secs(15),
+        estimate: Estimate::seconds(2, 1, 1),
+    };
+
+    async fn find(aws: &Aws, query: &Query<Self>) -> Result<Vec<Found<Self>>, CallError> {
+        let groups = describe(aws, query).await?;
+        Ok(groups.iter().filter(|group| is_default(group)).filter_map(|group| observe(aws, group)).collect())
+    }
+
+    /// Takes the group over: its identity first, so that a run cut short here finds it again.
+    async fn create(&self, aws: &Aws, new: &New<'_>) -> Result<Made, CallError> {
+        const ACTION: &str = "ec2:DescribeSecurityGroups";
+        let vpc = self.vpc.get()?;
+        let filters = vec![filters::filter("vpc-id", vpc), filters::filter("group-name", "default")];
+        let send = || aws.ec2.describe_security_groups().set_filters(Some(filters.clone())).send();
+        let answer = aws.call(ACTION, vpc, send).await?;
+        let group = answer.security_groups().first().ok_or_else(|| CallError::lacks(ACTION, "the default group"))?;
+        let id = group.group_id().ok_or_else(|| CallError::lacks(ACTION, "GroupId"))?;
+        tagging::write(aws, id, &new.tags(&self.tags)).await?;
+        let (ingress, egress) =
+            (rules::observe(id, group.ip_permissions()), rules::observe(id, group.ip_permissions_egress()));
+        futures::try_join!(
+            rules::change(aws, id, Direction::Ingress, &ingress, &self.ingress),
+            rules::change(aws, id, Direction::Egress, &egress, &self.egress),
+        )?;
+        Ok(Made { outputs: Some(outputs(id)), physical: id.to_owned() })
+    }
+
+    async fn update(&self, aws: &Aws, now: &Found<Self>, changed: &Changed) -> Result<Option<Outputs>, CallError> {
+        if changed.has("ingress") {
+            rules::change(aws, &now.physical, Direction::Ingress, &now.inputs.ingress, &self.ingress).await?;
+        }
+        if changed.has("egress") {
+            rules::change(aws, &now.physical, Direction::Egress, &now.inputs.egress, &self.egress).await?;
+        }
+        if changed.has("tags") {
+            tagging::change(aws, &now.physical, &now.inputs.tags, &self.tags).await?;
+        }
+        Ok(Some(now.outputs.clone()))
+    }
+
+    /// Lets go of it: AWS refuses to delete it, and does so itself with the VPC.
+    async fn delete(aws: &Aws, now: &Found<Self>) -> Result<Gone, CallError> {
+        let identity = tags::identity(&aws.scope.stack, &now.id, None);
+        let mut ours: Tags = identity.into_iter().chain(now.inputs.tags.clone()).collect();
+        ours.insert(tags::GENERATION.to_owned(), String::new());
+        tagging::change(aws, &now.physical, &ours, &Tags::new()).await?;
+        Ok(Gone::Now)
+    }
+
+    async fn adopt(aws: &Aws, now: &Found<Self>, identity: &Tags) -> Result<(), CallError> {
+        tagging::write(aws, &now.physical, identity).await
+    }
+
+    fn grants() -> Vec<Grant> {
+        vec![
+            Grant::read(&["ec2:DescribeSecurityGroups"]),
+            Grant::write(WRITE_RULES, GROUP).when(OF_THIS_STACK),
+            tagging::GRANT,
+        ]
+    }
+}
+
+fn observe(aws: &Aws, group: &Sdk) -> Option<Found<DefaultSecurityGroup>> {
+    let physical = group.group_id()?;
+    let (id, identity, tags) = tagging::identify(aws, group.tags())?;
+    let inputs = DefaultSecurityGroup {
+        vpc: Out::known(group.vpc_id().unwrap_or_default()),
+        ingress: rules::observe(physical, group.ip_permissions()),
+        egress: rules::observe(physical, group.ip_permissions_egress()),
+        tags,
+    };
+    Some(Found {
+        id,
+        physical: physical.to_owned(),
+        identity,
+        health: Health::Ready,
+        inputs,
+        outputs: outputs(physical),
+        blockers: Default::default(),
+    })
+}
+
+fn outputs(id: &str) -> Outputs {
+    Outputs::from([("id".to_owned(), Value::text(id))])
+}

@@ -1,0 +1,127 @@
+//! An account for the tests of kinds, and a life in it from creation to deletion, by the path that the driver takes.
+//!
+//! ```ignore
+//! let world = World::calm().await;
+//! let vpc = world.create("network.vpc", &vpc()).await;            // and waits until it is ready
+//! let vpc = world.update(&vpc, &changed).await;                   // only what differs, then nothing does
+//! world.delete::<Vpc>(&vpc).await;                                // and waits until it is gone
+//! ```
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wharf_engine::{Found, Generation, Health, LogicalId};
+use wharf_sandbox::{REGION, Sandbox, Weather};
+
+use super::call::Aws;
+use super::erased::{AnyKind, Erased, Fields, to_fields};
+use super::kind::{Changed, Gone, Kind};
+use super::{Options, connect};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+/// An account and the way to it. Its tests run under `#[tokio::test(start_paused = true)]`.
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) aws: Aws,
+}
+
+/// Longer than anything takes.
+const PATIENCE: Duration = Duration::from_secs(60 * 60);
+const POLL: Duration = Duration::from_secs(5);
+
+impl World {
+    /// An empty account where nothing goes wrong.
+    pub(crate) async fn calm() -> Self {
+        Self::of(Sandbox::builder().seed(1).weather(Weather::calm()).build()).await
+    }
+
+    /// An account of this make.
+    pub(crate) async fn of(sandbox: Sandbox) -> Self {
+        let transport = Some(SharedHttpClient::new(sandbox.http_client()));
+        let options = Options { region: REGION.to_owned(), transport, ..Options::default() };
+        let connection = connect(&options, Arc::new(|_| ())).await.unwrap();
+        let aws = connection.scoped("shop", "run-1", Arc::new(|_| ()));
+        Self { sandbox, aws }
+    }
+
+    /// Creates it and waits until it is ready. It is then found as it was wanted, tagged, and with every output
+    /// that its creation answered.
+    pub(crate) async fn create<K: Kind>(&self, id: &str, inputs: &K) -> Found {
+        let kind = Erased::<K>::default();
+        let fields = to_fields(inputs).unwrap();
+        for name in fields.keys() {
+            assert!(K::RULES.field(name).is_some(), "{} has no rule for its field {name}", K::RULES.kind);
+        }
+        let id = LogicalId::new(id).unwrap();
+        let made = kind.create(&self.aws, id.clone(), Generation::from_tag("0a1b2c3d"), fields.clone()).await.unwrap();
+        let found = self.ready::<K>(&id).await;
+        assert_eq!(found.physical, made.physical);
+        if let Some(outputs) = made.outputs {
+            assert_eq!(outputs, found.outputs);
+        }
+        same::<K>(&fields, &found);
+        found
+    }
+
+    /// Updates it to these inputs and waits until it is ready. It is then found as it is wanted.
+    pub(crate) async fn update<K: Kind>(&self, now: &Found, to: &K) -> Found {
+        let fields = to_fields(to).unwrap();
+        let changes = wharf_engine::diff(K::RULES, &fields, now);
+        assert!(!changes.is_empty(), "nothing changes");
+        let replaced: Vec<_> = changes.iter().filter(|change| change.forces_replacement).collect();
+        assert!(replaced.is_empty(), "only a new one has {replaced:?}");
+        let changed = Changed(changes.into_iter().map(|change| change.field).collect());
+        Erased::<K>::default().update(&self.aws, now.clone(), fields.clone(), changed).await.unwrap();
+        let found = self.ready::<K>(&now.id).await;
+        assert_eq!(found.physical, now.physical);
+        same::<K>(&fields, &found);
+        found
+    }
+
+    /// Deletes it and waits until it is gone.
+    pub(crate) async fn delete<K: Kind>(&self, now: &Found) {
+        let gone = Erased::<K>::default().delete(&self.aws, now.clone()).await.unwrap();
+        let begun = tokio::time::Instant::now();
+        while let Some(found) = self.find::<K>(&now.id).await {
+            assert_eq!((gone, &found.health), (Gone::Later, &Health::Deleting));
+            assert!(begun.elapsed() < PATIENCE, "{} does not go", now.id);
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// It as it is, if it is. A sweep of everything and a look at it alone agree.
+    pub(crate) async fn find<K: Kind>(&self, id: &LogicalId) -> Option<Found> {
+        let kind = Erased::<K>::default();
+        let mut alone = kind.find(&self.aws, BTreeMap::new(), Some((id.clone(), None))).await.unwrap();
+        let mut swept = kind.find(&self.aws, BTreeMap::new(), None).await.unwrap();
+        swept.retain(|found| &found.id == id);
+        assert_eq!(alone, swept);
+        assert!(alone.len() < 2, "two of {id}");
+        alone.pop()
+    }
+
+    async fn ready<K: Kind>(&self, id: &LogicalId) -> Found {
+        let begun = tokio::time::Instant::now();
+        loop {
+            let found = self.find::<K>(id).await.unwrap_or_else(|| panic!("{id} is not found"));
+            match found.health {
+                Health::Ready => return found,
+                Health::Settling(_) => assert!(begun.elapsed() < PATIENCE, "{id} does not settle"),
+                other => panic!("{id} is {other:?}"),
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+}
+
+/// The output of a resource as the reference that another one's inputs hold.
+pub(crate) fn out<T>(found: &Found, output: &str) -> super::Out<T> {
+    super::Out::known(found.outputs.get(output).and_then(wharf_engine::Value::as_text).unwrap())
+}
+
+fn same<K: Kind>(wanted: &Fields, found: &Found) {
+    let changes = wharf_engine::diff(K::RULES, wanted, found);
+    assert!(changes.is_empty(), "{} is not as it was wanted: {changes:#?}", found.id);
+}
