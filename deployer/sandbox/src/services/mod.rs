@@ -9,6 +9,8 @@ mod logs;
 mod shared;
 mod ssm;
 mod sts;
+#[cfg(test)]
+mod testing;
 
 use crate::account::Ctx;
 use crate::error::{ApiError, Outcome};

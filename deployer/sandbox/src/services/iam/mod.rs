@@ -8,6 +8,8 @@ mod linked;
 mod profile;
 mod role;
 mod tags;
+#[cfg(test)]
+mod tests_over_the_wire;
 
 use std::sync::Arc;
 

@@ -7,6 +7,8 @@ mod policy;
 mod rotation;
 mod state;
 mod tags;
+#[cfg(test)]
+mod tests_over_the_wire;
 
 use std::sync::Arc;
 use std::time::Duration;

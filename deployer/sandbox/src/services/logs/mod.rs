@@ -5,6 +5,8 @@ mod group;
 mod retention;
 mod stream;
 mod tags;
+#[cfg(test)]
+mod tests_over_the_wire;
 
 use std::sync::Arc;
 

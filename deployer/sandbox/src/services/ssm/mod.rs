@@ -5,6 +5,8 @@ mod list;
 mod parameter;
 mod read;
 mod tags;
+#[cfg(test)]
+mod tests_over_the_wire;
 mod value;
 
 use std::sync::Arc;
