@@ -56,6 +56,7 @@ pub fn kinds() -> Vec<Box<dyn AnyKind>> {
         of::<ec2::flow_log::FlowLog>(),
         of::<rds::subnet_group::SubnetGroup>(),
         of::<rds::parameter_group::ParameterGroup>(),
+        of::<rds::instance::Instance>(),
         of::<ecr::repository::Repository>(),
     ]
 }

@@ -1,5 +1,6 @@
 //! RDS: a PostgreSQL database and what it stands on.
 
+pub mod instance;
 pub mod parameter_group;
 pub mod subnet_group;
 
