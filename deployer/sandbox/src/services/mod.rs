@@ -19,15 +19,8 @@ use crate::store::Timer;
 use crate::weather::Bucket;
 
 /// Every service that is simulated.
-pub(crate) const ALL: &[&Service] = &[
-    &dynamodb::SERVICE,
-    &ec2::SERVICE,
-    &iam::SERVICE,
-    &kms::SERVICE,
-    &logs::SERVICE,
-    &ssm::SERVICE,
-    &sts::SERVICE,
-];
+pub(crate) const ALL: &[&Service] =
+    &[&dynamodb::SERVICE, &ec2::SERVICE, &iam::SERVICE, &kms::SERVICE, &logs::SERVICE, &ssm::SERVICE, &sts::SERVICE];
 
 /// A service: how it is recognised, what it can do, how its objects change by themselves.
 pub(crate) struct Service {

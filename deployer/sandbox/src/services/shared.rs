@@ -52,8 +52,3 @@ pub(crate) fn access_denied_exception(caller: &str, action: &str, resource: &str
 pub(crate) fn throttling_exception() -> ApiError {
     refuse("ThrottlingException", "Rate exceeded")
 }
-
-/// A text cut off from its first `prefix`, for identifiers that may come as ARNs.
-pub(crate) fn after<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
-    text.find(prefix).map(|at| &text[at + prefix.len()..])
-}

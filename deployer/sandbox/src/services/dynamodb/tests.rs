@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::Sandbox;
-use crate::testing::{Refusal, calm, code, json as call};
+use crate::services::testing::{Refusal, code, json as call};
+use crate::testing::calm;
 
 fn ddb(sandbox: &Sandbox, operation: &str, input: Value) -> Result<Value, Refusal> {
     call(sandbox, "dynamodb", operation, input)

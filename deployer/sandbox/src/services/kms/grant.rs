@@ -119,7 +119,7 @@ fn end(ctx: &mut Ctx<'_>, input: &Input, action: &str, key: &str, id: &str) -> O
             "The request would have succeeded, but the DryRun option is set.",
         ));
     }
-    if !ctx.get("kms.grant", id).is_some_and(|grant| grant.text("_key") == key.id) {
+    if ctx.get("kms.grant", id).is_none_or(|grant| grant.text("_key") != key.id) {
         return Err(not_found(format!("Grant ID {id} not found")));
     }
     ctx.remove("kms.grant", id);

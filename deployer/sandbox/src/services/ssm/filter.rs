@@ -35,7 +35,8 @@ pub(super) fn read(input: &Input, known: &[&str]) -> Result<Vec<Filter>, ApiErro
             "Name" => &["BeginsWith", "Equals", "Contains"],
             _ => &["BeginsWith", "Equals"],
         };
-        if !known.contains(&key.as_str()) && !(key.starts_with("tag:") && known.contains(&"tag:")) {
+        let name = if key.starts_with("tag:") { "tag:" } else { key.as_str() };
+        if !known.contains(&name) {
             return Err(refuse(
                 "InvalidFilterKey",
                 format!(
