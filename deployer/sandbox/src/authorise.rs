@@ -227,7 +227,6 @@ pub(crate) fn like(pattern: &str, text: &str) -> bool {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use serde_json::json;
 

@@ -214,12 +214,12 @@ fn server_error(protocol: Protocol) -> ApiError {
         Protocol::Ec2 => {
             ApiError::with_status(503, "Unavailable", "The service is unavailable. Please try again shortly.")
         }
-        Protocol::Query => ApiError::with_status(
+        Protocol::Query | Protocol::RestXml | Protocol::S3 => ApiError::with_status(
             500,
             "InternalFailure",
             "The request processing has failed because of an unknown error, exception or failure.",
         ),
-        Protocol::Json10 | Protocol::Json11 => ApiError::with_status(
+        Protocol::Json10 | Protocol::Json11 | Protocol::Cbor | Protocol::RestJson => ApiError::with_status(
             500,
             "InternalServerError",
             "The request processing has failed because of an unknown error.",

@@ -17,10 +17,14 @@ use crate::error::{ApiError, Outcome};
 use crate::input::Input;
 use crate::store::Timer;
 use crate::weather::Bucket;
+use crate::wire::rest::Rest;
 
 /// Every service that is simulated.
 pub(crate) const ALL: &[&Service] =
     &[&dynamodb::SERVICE, &ec2::SERVICE, &iam::SERVICE, &kms::SERVICE, &logs::SERVICE, &ssm::SERVICE, &sts::SERVICE];
+
+/// The services that are called by paths, with the bindings of their operations.
+pub(crate) const REST: &[Rest] = &[];
 
 /// A service: how it is recognised, what it can do, how its objects change by themselves.
 pub(crate) struct Service {

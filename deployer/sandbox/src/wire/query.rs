@@ -129,7 +129,6 @@ pub(crate) fn response(status: u16, body: String, request_id: &str) -> Response 
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -75,7 +75,6 @@ fn escape(out: &mut String, text: &str) {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

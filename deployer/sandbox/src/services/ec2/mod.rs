@@ -17,7 +17,6 @@ pub(crate) mod security_group;
 pub(crate) mod subnet;
 mod tags;
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 mod vpc;
 mod zone;
