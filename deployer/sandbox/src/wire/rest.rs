@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn xml_bodies_travel_in_the_same_way() {
-        let route53 = Rest {
+        const ROUTE53: Rest = Rest {
             service: "route53",
             format: Format::Xml,
             routes: &[Route {
@@ -310,10 +310,10 @@ mod tests {
             body: "<Request><AddTags><Tag><Key>a</Key></Tag></AddTags></Request>".into(),
             ..Request::default()
         };
-        let (route, input) = route53.decode(&request).unwrap();
+        let (route, input) = ROUTE53.decode(&request).unwrap();
         let expected = json!({"ResourceType": "hostedzone", "ResourceId": "Z1", "AddTags": [{"Key": "a"}]});
         assert_eq!(input, expected);
-        let response = route53.encode(route, &json!({"Tags:Tag": [{"Key": "a"}]}), "id");
+        let response = ROUTE53.encode(route, &json!({"Tags:Tag": [{"Key": "a"}]}), "id");
         let body = String::from_utf8(response.body).unwrap();
         let root = "ListTagsForResourceResponse";
         assert!(body.ends_with(&format!("<{root}><Tags><Tag><Key>a</Key></Tag></Tags></{root}>")));
