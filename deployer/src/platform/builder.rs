@@ -25,6 +25,16 @@ pub enum BuildError {
     /// Two resources of one name.
     #[error("two resources are called `{0}`")]
     Twice(LogicalId),
+    /// The region has too few zones for the stack.
+    #[error("`network.zones = {wanted}`, but {region} has only {} for this account: {}", .found.len(), .found.join(", "))]
+    Zones {
+        /// The region.
+        region: String,
+        /// `network.zones`.
+        wanted: usize,
+        /// The zones it has.
+        found: Vec<String>,
+    },
     /// Inputs that the engine cannot hold.
     #[error("`{0}`: {1}")]
     Inputs(LogicalId, CallError),

@@ -1,8 +1,19 @@
-//! The platform: what a stack file becomes, module by module.
+//! The platform: what a stack file becomes, module by module. Each reads like its part of the architecture diagram.
 
 mod builder;
+mod database;
+mod encryption;
+mod network;
+mod registry;
+mod variables;
 
 pub use builder::{BuildError, Builder};
+
+use wharf_engine::Stack;
+
+use crate::aws::dynamodb::table::Table;
+use crate::config::Config;
+use crate::operations::TABLE;
 
 /// Where a stack stands: what the stack file leaves to the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,4 +26,23 @@ pub struct Site {
     pub region: String,
     /// The availability zones that the account has in the region, sorted.
     pub zones: Vec<String>,
+}
+
+/// The resources that a stack file describes.
+///
+/// # Errors
+/// The region has fewer zones than the file asks for, or a name cannot be a logical id.
+pub fn stack(config: &Config, site: &Site) -> Result<Stack, BuildError> {
+    let mut builder = Builder::new(config.stack.tags.clone());
+    let b = &mut builder;
+    b.add(TABLE, Table::of_stack(config.stack.name.as_str(), b.tags()))?;
+    let key = encryption::encryption(b, config, site)?;
+    let network = network::network(b, config, site, &key)?;
+    let database = match &config.database {
+        Some(wanted) => Some(database::database(b, config, wanted, &network, &key)?),
+        None => None,
+    };
+    registry::registry(b, config, &key)?;
+    variables::variables(b, config, database.as_ref(), &key)?;
+    Ok(builder.finish())
 }
