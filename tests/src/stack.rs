@@ -47,6 +47,8 @@ pub struct World {
     pub config: Config,
     /// What may be destroyed, adopted, …
     pub options: Options,
+    /// Whether a database that is deleted leaves a final snapshot.
+    pub final_snapshot: bool,
 }
 
 impl World {
@@ -65,7 +67,7 @@ impl World {
     /// An existing account.
     #[must_use]
     pub fn in_account(sandbox: Sandbox, config: Config) -> Self {
-        Self { sandbox, config, options: Options::default() }
+        Self { sandbox, config, options: Options::default(), final_snapshot: true }
     }
 
     /// A copy of the account as it is now, whose time starts in the runtime that this is called in.
@@ -143,6 +145,7 @@ impl World {
             approval: Approval::Given,
             timing: virtual_timing(),
             limits: Limits::default(),
+            final_snapshot: self.final_snapshot,
             on_plan: &|_| {},
             on_event: &|_| {},
             on_wait: &|_| {},

@@ -16,6 +16,9 @@ pub struct Days(pub i32);
 #[serde(transparent)]
 pub struct Seconds(pub i32);
 
+/// One hour: the least that a role's session can last at most.
+pub const HOUR: Seconds = Seconds(3600);
+
 impl From<Days> for Duration {
     fn from(days: Days) -> Self {
         Self::from_secs(u64::from(days.0.unsigned_abs()) * DAY)

@@ -79,6 +79,12 @@ impl FromStr for Template {
 }
 
 impl Template {
+    /// The text, part by part.
+    #[must_use]
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
     /// Every variable that the text asks for.
     pub fn variables(&self) -> impl Iterator<Item = &Variable> {
         self.parts.iter().filter_map(|part| if let Part::Variable(variable) = part { Some(variable) } else { None })

@@ -2,7 +2,7 @@
 //! alone; its credentials in SSM Parameter Store.
 
 use super::network::Network;
-use super::{BuildError, Builder};
+use super::{BuildError, Builder, Site};
 use crate::aws::iam::role::Role;
 use crate::aws::kms::key::Key;
 use crate::aws::logs::log_group::LogGroup;
@@ -13,7 +13,7 @@ use crate::aws::rds::subnet_group::SubnetGroup;
 use crate::aws::ssm::parameter::Parameter;
 use crate::aws::ssm::secret::SecretParameter;
 use crate::aws::units::{Days, HOUR, Seconds};
-use crate::aws::Handle;
+use crate::aws::{Handle, Tags};
 use crate::config::{Config, Database, Insights};
 
 /// The logs that PostgreSQL writes to CloudWatch.
@@ -24,6 +24,7 @@ const MONITORING: &str = "service-role/AmazonRDSEnhancedMonitoringRole";
 pub(super) fn database(
     b: &mut Builder,
     config: &Config,
+    site: &Site,
     wanted: &Database,
     network: &Network,
     key: &Handle<Key>,
@@ -33,13 +34,13 @@ pub(super) fn database(
     let subnets = SubnetGroup {
         description: format!("the private subnets of {stack}"),
         vpc: network.vpc.id(),
-        subnets: network.private.iter().map(Handle::id).collect(),
+        subnets: network.private.iter().map(|subnet| subnet.id()).collect(),
         tags: b.tags(),
     };
     let subnets = b.add("database.subnet-group", subnets)?;
     let settings = b.add("database.parameter-group", parameters(stack, wanted, b.tags()))?;
     let password = b.add("database.password", password(stack, wanted, key, b.tags()))?;
-    let monitoring = b.add("database.monitoring-role", monitoring(config, b.tags()))?;
+    let monitoring = b.add("database.monitoring-role", monitoring(stack, site, b.tags()))?;
     // RDS makes log groups that are missing, without retention and without the key: so they come first.
     let mut groups = Vec::new();
     for log in LOGS {
@@ -69,7 +70,7 @@ pub(super) fn database(
         multi_az: wanted.multi_az,
         kms_key: key.arn(),
         subnet_group: subnets.name(),
-        security_groups: network.database.iter().map(Handle::id).collect(),
+        security_groups: network.database.iter().map(|group| group.id()).collect(),
         parameter_group: settings.name(),
         database: wanted.name.clone(),
         username: wanted.username.clone(),
@@ -113,7 +114,7 @@ pub(super) fn database(
 }
 
 /// No connection without TLS; statements over a second and waits for locks are logged.
-fn parameters(stack: &str, wanted: &Database, tags: crate::aws::Tags) -> ParameterGroup {
+fn parameters(stack: &str, wanted: &Database, tags: Tags) -> ParameterGroup {
     let parameters = [("rds.force_ssl", "1"), ("log_lock_waits", "1"), ("log_min_duration_statement", "1000")];
     ParameterGroup {
         family: format!("postgres{}", wanted.major_version()),
@@ -123,7 +124,7 @@ fn parameters(stack: &str, wanted: &Database, tags: crate::aws::Tags) -> Paramet
     }
 }
 
-fn password(stack: &str, wanted: &Database, key: &Handle<Key>, tags: crate::aws::Tags) -> SecretParameter {
+fn password(stack: &str, wanted: &Database, key: &Handle<Key>, tags: Tags) -> SecretParameter {
     SecretParameter {
         name: format!("/{stack}/database/password"),
         description: "the master user's password".to_owned(),
@@ -134,9 +135,8 @@ fn password(stack: &str, wanted: &Database, key: &Handle<Key>, tags: crate::aws:
     }
 }
 
-fn monitoring(config: &Config, tags: crate::aws::Tags) -> Role {
-    let stack = config.stack.name.as_str();
-    let partition = config.stack.region.partition();
+fn monitoring(stack: &str, site: &Site, tags: Tags) -> Role {
+    let partition = &site.partition;
     Role {
         name: format!("{stack}-database-monitoring"),
         description: "writes the database's operating system metrics".to_owned(),

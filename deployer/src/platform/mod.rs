@@ -39,7 +39,7 @@ pub fn stack(config: &Config, site: &Site) -> Result<Stack, BuildError> {
     let key = encryption::encryption(b, config, site)?;
     let network = network::network(b, config, site, &key)?;
     let database = match &config.database {
-        Some(wanted) => Some(database::database(b, config, wanted, &network, &key)?),
+        Some(wanted) => Some(database::database(b, config, site, wanted, &network, &key)?),
         None => None,
     };
     registry::registry(b, config, &key)?;

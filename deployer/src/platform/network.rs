@@ -192,7 +192,7 @@ fn endpoints(
         policy: None,
         tags,
     };
-    let route_tables = tables.iter().map(Handle::id).collect();
+    let route_tables = tables.iter().map(|table| table.id()).collect();
     let s3 = VpcEndpoint { route_tables, ..endpoint("s3", Way::Gateway, b.tags()) };
     b.add("network.endpoint-s3", s3)?;
     if config.network.egress != Egress::Endpoints {

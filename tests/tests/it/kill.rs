@@ -1,0 +1,139 @@
+//! The world is cloned at every call of an apply, an update, a replacement and a destruction: before the call, and
+//! after it with its reply lost. There the process dies. Whoever runs `wharf` next must get where the first wanted.
+//!
+//! The calls are found by running, so a call that a new kind makes is covered the day it is written.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::Notify;
+use wharf::config::Config;
+use wharf_sandbox::{Fate, Sandbox};
+use wharf_tests::stack::{World, config, in_virtual_time};
+
+/// What a run is to bring about.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Aim {
+    Apply,
+    Destroy,
+}
+
+/// Runs towards an aim until the `n`th call, which ends with `fate`, and the process with it. False when the run
+/// ended before that call.
+async fn die_at(world: &World, aim: Aim, n: u64, fate: Fate) -> bool {
+    let killed = Arc::new(Notify::new());
+    let reached = Arc::new(AtomicBool::new(false));
+    let (notify, mark) = (Arc::clone(&killed), Arc::clone(&reached));
+    let before = world.sandbox.calls();
+    world.sandbox.on_call(move |call| {
+        if call.n < before + n {
+            return Fate::Spared;
+        }
+        mark.store(true, Ordering::SeqCst);
+        notify.notify_one();
+        fate
+    });
+    tokio::select! {
+        biased;
+        () = killed.notified() => {}
+        () = run(world, aim) => {}
+    }
+    world.sandbox.clear_hook();
+    reached.load(Ordering::SeqCst)
+}
+
+async fn run(world: &World, aim: Aim) {
+    let ended = match aim {
+        Aim::Apply => world.apply().await,
+        Aim::Destroy => world.destroy().await,
+    };
+    let ended = ended.unwrap_or_else(|error| panic!("{aim:?}: {error}: {error:?}"));
+    assert!(ended.complete(), "{aim:?}: {:?}", ended.runs.last().map(|(_, outcome)| outcome));
+}
+
+/// How many resources of each kind and logical id there are: what must be the same whatever happened on the way.
+fn census(sandbox: &Sandbox) -> BTreeMap<(String, String), usize> {
+    let mut census = BTreeMap::new();
+    for resource in sandbox.inventory() {
+        let id = resource.tags.get("wharf:id").cloned().unwrap_or_default();
+        *census.entry((resource.kind.to_owned(), id)).or_default() += 1;
+    }
+    census
+}
+
+/// Dies at each call of the way from `start` to `aim`, recovers, and compares with a run that nothing disturbed.
+async fn every_call(start: &World, aim: Aim) {
+    let moment = start.sandbox.now();
+    let undisturbed = start.fork_at(moment);
+    run(&undisturbed, aim).await;
+    let expected = census(&undisturbed.sandbox);
+    let mut deaths = 0;
+    for fate in [Fate::RefuseBefore, Fate::LoseReply] {
+        for n in 1.. {
+            let world = start.fork_at(moment);
+            if !die_at(&world, aim, n, fate).await {
+                break;
+            }
+            deaths += 1;
+            let last = world.sandbox.call_log().last().map(|call| format!("{}.{}", call.service, call.operation));
+            run(&world, aim).await;
+            assert_eq!(census(&world.sandbox), expected, "{aim:?} died at call {n} ({last:?}, {fate:?})");
+            if aim == Aim::Apply {
+                let planned = world.plan().await.expect("the stack can be planned");
+                assert!(planned.plan.steps.is_empty(), "died at call {n} ({last:?}, {fate:?}): {:#?}", planned.plan);
+            }
+        }
+    }
+    assert!(deaths > 60, "only {deaths} calls were found to die at");
+}
+
+fn stack() -> Config {
+    config(STACK)
+}
+
+const STACK: &str = r#"
+[network]
+egress = "nat-zonal"
+[database]
+[services.web]
+port = 8000
+"#;
+
+async fn standing(config: Config) -> World {
+    let mut world = World::new(11, config);
+    world.final_snapshot = false;
+    run(&world, Aim::Apply).await;
+    world
+}
+
+#[test]
+fn an_apply_that_died_at_any_call_is_finished_by_the_next() {
+    in_virtual_time(async {
+        let mut world = World::new(11, stack());
+        world.final_snapshot = false;
+        every_call(&world, Aim::Apply).await;
+    });
+}
+
+#[test]
+fn a_destruction_that_died_at_any_call_is_finished_by_the_next() {
+    in_virtual_time(async {
+        every_call(&standing(stack()).await, Aim::Destroy).await;
+    });
+}
+
+#[test]
+fn an_update_and_a_replacement_that_died_at_any_call_are_finished_by_the_next() {
+    in_virtual_time(async {
+        let mut world = standing(stack()).await;
+        // In place: the database's class and rules of groups. Replaced: NAT gateways, their addresses and tables.
+        world.config = config(
+            &STACK
+                .replace("nat-zonal", "nat")
+                .replace("[database]", "[database]\nclass = \"db.m7g.large\"\nbackup_days = 21")
+                .replace("8000", "8080"),
+        );
+        every_call(&world, Aim::Apply).await;
+    });
+}
