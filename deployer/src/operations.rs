@@ -8,7 +8,7 @@ mod record;
 use wharf_engine::{Drift, Found, LastApplied, Options, Plan, Stack, World, drift, plan};
 
 pub use apply::{Applied, Apply, Approval, Who};
-pub use destroy::TABLE;
+pub use destroy::{Left, TABLE};
 pub use error::{Error, GuardError};
 
 use crate::aws::connect::{self, Connection, connect};
@@ -39,6 +39,8 @@ pub struct Planned {
     /// The stack's table, when the stack is to be destroyed: it holds the lock while the plan runs, so it is not in the
     /// plan and goes last.
     pub table: Option<Found>,
+    /// What a destruction leaves on purpose.
+    pub left: Vec<Left>,
     /// The way.
     pub plan: Plan,
 }
@@ -65,6 +67,12 @@ impl Session {
         Ok(Self { connection, aws, ledger, kinds: Kinds::default() })
     }
 
+    /// The same, where a database that is deleted leaves no final snapshot.
+    #[must_use]
+    pub fn without_final_snapshots(self) -> Self {
+        Self { aws: self.aws.without_final_snapshots(), ..self }
+    }
+
     /// Who the caller is and where.
     #[must_use]
     pub fn connection(&self) -> &Connection {
@@ -88,8 +96,12 @@ impl Session {
     pub async fn plan(&self, stack: &Stack, options: &Options) -> Result<Planned, Error> {
         let (mut world, last, last_run) = self.look(stack).await?;
         let table = destroy::take_table(stack, &mut world);
+        let left = match stack.resources.is_empty() {
+            true => self.leave(&mut world).await?,
+            false => Vec::new(),
+        };
         let plan = plan(stack, &world, last.as_ref(), options)?;
-        Ok(Planned { world, last, last_run, table, plan })
+        Ok(Planned { world, last, last_run, table, left, plan })
     }
 
     /// What changed outside of Wharf since the last apply.

@@ -88,7 +88,9 @@ impl World {
         };
         let account = self.config.stack.account.as_ref().map(ToString::to_string);
         let silent: Observer = Arc::new(|_| {});
-        Session::open(&connect, self.config.stack.name.as_str(), account.as_deref(), run, silent).await
+        let stack = self.config.stack.name.as_str();
+        let session = Session::open(&connect, stack, account.as_deref(), run, silent).await?;
+        Ok(if self.final_snapshot { session } else { session.without_final_snapshots() })
     }
 
     /// The stack that the stack file describes.
@@ -145,7 +147,6 @@ impl World {
             approval: Approval::Given,
             timing: virtual_timing(),
             limits: Limits::default(),
-            final_snapshot: self.final_snapshot,
             on_plan: &|_| {},
             on_event: &|_| {},
             on_wait: &|_| {},

@@ -93,6 +93,7 @@ pub struct Aws {
     observer: Observer,
     lease: Option<Arc<dyn Lease>>,
     run: Arc<str>,
+    final_snapshots: bool,
 }
 
 impl fmt::Debug for Aws {
@@ -126,6 +127,7 @@ impl Aws {
             observer,
             lease: None,
             run: run.into(),
+            final_snapshots: true,
         }
     }
 
@@ -133,6 +135,18 @@ impl Aws {
     #[must_use]
     pub fn with_lease(&self, lease: Arc<dyn Lease>) -> Self {
         Self { lease: Some(lease), ..self.clone() }
+    }
+
+    /// The same, where a database that is deleted leaves no final snapshot.
+    #[must_use]
+    pub fn without_final_snapshots(&self) -> Self {
+        Self { final_snapshots: false, ..self.clone() }
+    }
+
+    /// Whether a database that is deleted leaves a final snapshot.
+    #[must_use]
+    pub fn final_snapshots(&self) -> bool {
+        self.final_snapshots
     }
 
     /// The id of the run.

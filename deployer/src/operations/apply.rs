@@ -6,9 +6,9 @@ use std::pin::pin;
 
 use futures::FutureExt;
 use futures::future::Shared;
-use wharf_engine::{Action, Event, Limits, LogicalId, Moved, Options, Outcome, Plan, Stack, plan};
+use wharf_engine::{Action, Event, Limits, LogicalId, Moved, Options, Outcome, Plan, Stack, World, plan};
 
-use super::{Error, Planned, Session};
+use super::{Error, Left, Planned, Session};
 use crate::aws::Aws;
 use crate::drive::Driver;
 use crate::ledger::{Holder, Lock, Timing};
@@ -64,11 +64,13 @@ pub struct Applied {
     pub runs: Vec<(Planned, Outcome)>,
     /// Somebody was asked and said no.
     pub declined: bool,
+    /// What a destruction left on purpose.
+    pub left: Vec<Left>,
 }
 
 impl Applied {
     fn nothing(declined: bool) -> Self {
-        Self { runs: Vec::new(), declined }
+        Self { runs: Vec::new(), declined, left: Vec::new() }
     }
 
     /// True when nothing is left to do.
@@ -117,7 +119,7 @@ impl Session {
         if destroys && planned.plan.kept.is_empty() && planned.table.is_some() {
             self.delete_table(&planned, request).await?;
         }
-        Ok(Applied::nothing(false))
+        Ok(Applied { left: planned.left, ..Applied::nothing(false) })
     }
 
     /// What is done while the lock is held. The lock is given back however it ends, but for a crash.
@@ -146,10 +148,13 @@ impl Session {
         let destroyed = request.stack.resources.is_empty() && result.as_ref().is_ok_and(Applied::complete);
         match result {
             Ok(applied) if destroyed && applied.runs.iter().all(|(planned, _)| planned.plan.kept.is_empty()) => {
+                // The final snapshot exists by now; the key was taken out of the plan for it.
+                let mut left = self.leave(&mut World::default()).await?;
                 if let Some((planned, _)) = applied.runs.first() {
                     self.delete_table(planned, request).await?;
+                    left.extend(planned.left.iter().filter(|left| left.kind == "kms.key").cloned());
                 }
-                Ok(applied)
+                Ok(Applied { left, ..applied })
             }
             result => {
                 lock.release().await.map_err(crate::ledger::LockError::Call)?;
@@ -183,7 +188,7 @@ impl Session {
                 break;
             }
         }
-        Ok(Applied { runs, declined: false })
+        Ok(Applied { runs, declined: false, left: Vec::new() })
     }
 
     /// The same plan once the table is there, which holds the lock.
@@ -194,7 +199,7 @@ impl Session {
         let Planned { mut world, last, last_run, .. } = planned;
         world.found.push(table);
         let plan = plan(request.stack, &world, last.as_ref(), request.options)?;
-        Ok(Planned { world, last, last_run, table: None, plan })
+        Ok(Planned { world, last, last_run, table: None, left: Vec::new(), plan })
     }
 
     /// The plan, made again when another run may have come between it and the lock.

@@ -2,6 +2,7 @@
 
 pub mod instance;
 pub mod parameter_group;
+pub mod snapshots;
 pub mod subnet_group;
 
 mod tagging;
