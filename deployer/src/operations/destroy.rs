@@ -36,13 +36,15 @@ impl Session {
     pub(super) async fn leave(&self, world: &mut World) -> Result<Vec<Left>, Error> {
         let snapshots = snapshots::list(&self.aws).await.map_err(Error::Sweep)?;
         let to_come = world.found.iter().filter(|found| found.rules.kind == "rds.instance");
-        let to_come = to_come.filter(|_| self.aws.final_snapshots()).filter_map(|database| {
-            database.inputs.get("kms_key").and_then(Value::as_text)
-        });
+        let to_come = to_come
+            .filter(|_| self.aws.final_snapshots())
+            .filter_map(|database| database.inputs.get("kms_key").and_then(Value::as_text));
         let needed: BTreeSet<_> = snapshots.iter().filter_map(|snapshot| snapshot.key.clone()).chain(to_come).collect();
         let arn = |found: &Found| found.outputs.get("arn").and_then(Value::as_text);
-        let is_needed = |found: &Found| found.rules.kind == "kms.key" && arn(found).is_some_and(|arn| needed.contains(&arn));
-        let keys: Vec<_> = world.found.iter().filter(|found| is_needed(found)).map(|key| key.physical.clone()).collect();
+        let is_needed =
+            |found: &Found| found.rules.kind == "kms.key" && arn(found).is_some_and(|arn| needed.contains(&arn));
+        let keys: Vec<_> =
+            world.found.iter().filter(|found| is_needed(found)).map(|key| key.physical.clone()).collect();
         world.found.retain(|found| !is_needed(found));
         let snapshots = snapshots.into_iter().map(|snapshot| Left {
             kind: "rds.snapshot".to_owned(),

@@ -1,11 +1,11 @@
 //! Encryption at rest: one customer-managed key for all that the stack stores.
 
 use super::{BuildError, Builder, Site};
+use crate::aws::Handle;
 use crate::aws::kms::alias::Alias;
 use crate::aws::kms::key::Key;
 use crate::aws::policy::{Document, Statement};
 use crate::aws::units::Days;
-use crate::aws::Handle;
 use crate::config::Config;
 
 /// The services through which the account's principals may use the key, as far as IAM lets them.
@@ -58,9 +58,10 @@ fn policy(stack: &str, site: &Site) -> Document {
         statement.when("StringEquals", "kms:ViaService", format!("{service}.{region}.{suffix}"))
     });
     let groups = format!("arn:{partition}:logs:{region}:{account}:log-group:*{stack}*");
-    let logs = Statement::allow(use_it)
-        .service(&format!("logs.{region}.amazonaws.com"))
-        .on("*")
-        .when("ArnLike", "kms:EncryptionContext:aws:logs:arn", groups);
+    let logs = Statement::allow(use_it).service(&format!("logs.{region}.amazonaws.com")).on("*").when(
+        "ArnLike",
+        "kms:EncryptionContext:aws:logs:arn",
+        groups,
+    );
     Document::new([administer.aws(format!("arn:{partition}:iam::{account}:root")).on("*"), through, logs])
 }

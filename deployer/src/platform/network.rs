@@ -41,12 +41,7 @@ struct Zone {
 }
 
 /// The whole network.
-pub(super) fn network(
-    b: &mut Builder,
-    config: &Config,
-    site: &Site,
-    key: &Handle<Key>,
-) -> Result<Network, BuildError> {
+pub(super) fn network(b: &mut Builder, config: &Config, site: &Site, key: &Handle<Key>) -> Result<Network, BuildError> {
     let vpc = Vpc { cidr: config.network.cidr.to_string(), dns_support: true, dns_hostnames: true, tags: b.tags() };
     let vpc = b.add("network.vpc", vpc)?;
     let closed = DefaultSecurityGroup { vpc: vpc.id(), ingress: Vec::new(), egress: Vec::new(), tags: b.tags() };
@@ -72,10 +67,8 @@ fn subnets(b: &mut Builder, config: &Config, site: &Site, vpc: &Handle<Vpc>) -> 
     for (zone, (public, private)) in site.zones.iter().take(wanted).zip(ranges) {
         let letter = zone.trim_start_matches(site.region.as_str()).to_owned();
         let subnet = |cidr: String, tags| Subnet { vpc: vpc.id(), cidr, zone: zone.clone(), public_ips: false, tags };
-        let public = Subnet {
-            public_ips: config.network.egress == Egress::Public,
-            ..subnet(public.to_string(), b.tags())
-        };
+        let public =
+            Subnet { public_ips: config.network.egress == Egress::Public, ..subnet(public.to_string(), b.tags()) };
         let public = b.add(&format!("network.public-{letter}"), public)?;
         let private = subnet(private.to_string(), b.tags());
         let private = b.add(&format!("network.private-{letter}"), private)?;
@@ -152,9 +145,8 @@ fn security_groups(b: &mut Builder, config: &Config, vpc: &Handle<Vpc>) -> Resul
     let balancer = group("the load balancer: HTTPS from the internet", from_internet, to_tasks.collect(), b.tags());
     let balancer = b.add("network.balancer-security-group", balancer)?;
 
-    let from_balancer = services().filter_map(|(name, service)| {
-        Some(Rule::tcp(service.port?, Peer::Group(balancer.id()), name))
-    });
+    let from_balancer =
+        services().filter_map(|(name, service)| Some(Rule::tcp(service.port?, Peer::Group(balancer.id()), name)));
     let from_each_other = services().flat_map(|(name, service)| {
         service.internal_ports.iter().map(move |port| Rule::tcp(*port, Peer::Itself, name))
     });
@@ -231,9 +223,7 @@ fn flow_logs(b: &mut Builder, config: &Config, vpc: &Handle<Vpc>, key: &Handle<K
     };
     let group = b.add("network.flow-logs-group", group)?;
     let write = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"];
-    let write = Statement::allow(write)
-        .on(group.arn().text())
-        .on(Text::join([group.arn().text(), ":*".into()]));
+    let write = Statement::allow(write).on(group.arn().text()).on(Text::join([group.arn().text(), ":*".into()]));
     let role = Role {
         name: format!("{stack}-flow-logs"),
         description: "writes the VPC's flow logs".to_owned(),

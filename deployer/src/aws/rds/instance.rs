@@ -281,6 +281,7 @@ impl Kind for Instance {
         let request = aws.rds.delete_db_instance().db_instance_identifier(name);
         let request = match now.health {
             Health::Failed(_) => request.skip_final_snapshot(true).delete_automated_backups(false),
+            _ if !aws.final_snapshots() => request.skip_final_snapshot(true).delete_automated_backups(true),
             _ => request
                 .skip_final_snapshot(false)
                 .final_db_snapshot_identifier(write::final_snapshot(aws, now))
