@@ -333,3 +333,36 @@ async fn change_tags(aws: &Aws, name: &str, now: &Tags, to: &Tags) -> Result<(),
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::testing::World;
+
+    fn table() -> Table {
+        Table {
+            partition_key: "pk".to_owned(),
+            sort_key: "sk".to_owned(),
+            expires: None,
+            recovery: None,
+            key: None,
+            deletion_protection: true,
+            tags: Tags::from([("team".to_owned(), "ops".to_owned())]),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_table_lives_from_creation_to_deletion() {
+        let world = World::calm().await;
+        let found = world.create("stack.table", &table()).await;
+        // Until then AWS says that backups are being enabled, and a run tries again.
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        let kept = Table { expires: Some("expires".to_owned()), recovery: Some(Days(14)), ..table() };
+        let found = world.update(&found, &kept).await;
+        let tagged = Table { deletion_protection: false, tags: Tags::new(), ..kept };
+        let found = world.update(&found, &tagged).await;
+        let found = world.update(&found, &Table { deletion_protection: true, ..tagged }).await;
+        world.delete::<Table>(&found).await;
+        assert!(world.sandbox.inventory().is_empty());
+    }
+}

@@ -321,3 +321,65 @@ fn gone(result: Result<(), CallError>) -> Result<(), CallError> {
         other => other,
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::aws::policy::{Document, Statement};
+    use crate::aws::testing::World;
+
+    fn reading(what: &str) -> Text {
+        Document::new([Statement::allow(["s3:GetObject", "s3:ListBucket"]).on(what)]).text()
+    }
+
+    fn role() -> Role {
+        Role {
+            name: "shop-task".to_owned(),
+            description: "what the tasks may do".to_owned(),
+            trust: Document::trusting("ecs-tasks.amazonaws.com").text(),
+            policies: BTreeMap::from([
+                ("read".to_owned(), reading("*")),
+                ("old".to_owned(), reading("arn:aws:s3:::a")),
+            ]),
+            managed: vec!["arn:aws:iam::aws:policy/ReadOnlyAccess".into()],
+            max_session: Seconds(3600),
+            boundary: None,
+            tags: Tags::from([("team".to_owned(), "a + b = c/d".to_owned())]),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_role_lives_from_creation_to_deletion() {
+        let world = World::calm().await;
+        let found = world.create("tasks.role", &role()).await;
+        let changed = Role {
+            description: String::new(),
+            trust: Document::trusting("rds.amazonaws.com").text(),
+            policies: BTreeMap::from([("read".to_owned(), reading("arn:aws:s3:::b"))]),
+            managed: vec!["arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole".into()],
+            max_session: Seconds(7200),
+            tags: Tags::from([("owner".to_owned(), "me".to_owned())]),
+            ..role()
+        };
+        let found = world.update(&found, &changed).await;
+        world.delete::<Role>(&found).await;
+        assert!(world.sandbox.inventory().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_role_of_a_wanted_name_without_the_stacks_tags_is_foreign() {
+        let world = World::calm().await;
+        let foreign = world
+            .aws
+            .iam
+            .create_role()
+            .role_name("shop-task")
+            .assume_role_policy_document(Document::trusting("ec2.amazonaws.com").text().get().unwrap_or_default());
+        assert!(foreign.send().await.is_ok());
+        let id = LogicalId::new("tasks.role").unwrap();
+        let query = Query { wanted: BTreeMap::from([(id.clone(), role())]), only: None };
+        let found = Role::find(&world.aws, &query).await.unwrap_or_default();
+        assert!(matches!(found.as_slice(), [one] if one.id == id && one.identity == Identity::Foreign), "{found:?}");
+    }
+}

@@ -313,3 +313,75 @@ async fn change_tags(aws: &Aws, key: &str, now: &Tags, to: &Tags) -> Result<(), 
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::aws::kms::alias::Alias;
+    use crate::aws::policy::{Document, Statement};
+    use crate::aws::testing::{World, out};
+
+    const ROOT: &str = "arn:aws:iam::123456789012:root";
+
+    fn administered() -> Statement {
+        Statement::allow(["kms:*"]).aws(ROOT).on("*")
+    }
+
+    fn key() -> Key {
+        Key {
+            description: "the database's key".to_owned(),
+            policy: Document::new([administered()]).text(),
+            enabled: true,
+            rotation: Some(Days(365)),
+            deletion_window: Days(7),
+            tags: Tags::from([("team".to_owned(), "ops".to_owned())]),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_lives_from_creation_to_deletion() {
+        let world = World::calm().await;
+        let found = world.create("database.key", &key()).await;
+        let for_rds = Statement::allow(["kms:Decrypt", "kms:CreateGrant"]).aws(ROOT).on("*").when(
+            "StringEquals",
+            "kms:ViaService",
+            "rds.us-east-1.amazonaws.com",
+        );
+        let changed = Key {
+            description: "another".to_owned(),
+            policy: Document::new([administered(), for_rds]).text(),
+            rotation: Some(Days(90)),
+            deletion_window: Days(14),
+            tags: Tags::from([("owner".to_owned(), "me".to_owned())]),
+            ..key()
+        };
+        let found = world.update(&found, &changed).await;
+        let found = world.update(&found, &Key { rotation: None, ..changed.clone() }).await;
+        let found = world.update(&found, &Key { rotation: None, enabled: false, ..changed.clone() }).await;
+        let found = world.update(&found, &changed).await;
+        world.delete::<Key>(&found).await;
+        // Until its window ends, AWS keeps it.
+        let left = world.sandbox.inventory();
+        assert!(left.iter().all(|one| one.attrs["KeyState"] == "PendingDeletion"), "{left:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_alias_lives_with_its_key_and_can_move() {
+        let world = World::calm().await;
+        let (one, other) = (world.create("database.key", &key()).await, world.create("logs.key", &key()).await);
+        let alias = world.create("database.alias", &Alias { key: out(&one, "id") }).await;
+        let alias = world.update(&alias, &Alias { key: out(&other, "id") }).await;
+        world.delete::<Alias>(&alias).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_whose_only_alias_is_someone_elses_is_found_when_it_is_wanted() {
+        let world = World::calm().await;
+        let found = world.create("database.key", &key()).await;
+        let alias = world.aws.kms.create_alias().alias_name("alias/mine").target_key_id(&found.physical);
+        alias.send().await.unwrap();
+        let query = Query { wanted: [(found.id.clone(), key())].into(), only: None };
+        assert_eq!(Key::find(&world.aws, &query).await.unwrap().len(), 1);
+    }
+}

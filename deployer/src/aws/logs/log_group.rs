@@ -260,3 +260,44 @@ async fn write_tags(aws: &Aws, name: &str, tags: &Tags) -> Result<(), CallError>
     let send = || aws.logs.tag_resource().resource_arn(&arn).set_tags(Some(tags.clone().into_iter().collect())).send();
     aws.call("logs:TagResource", name, send).await.map(drop)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::aws::testing::World;
+
+    fn group() -> LogGroup {
+        LogGroup {
+            name: "/wharf/shop/flow-logs".to_owned(),
+            retention: Some(Days(30)),
+            key: None,
+            class: "STANDARD".to_owned(),
+            archive: false,
+            tags: Tags::from([("team".to_owned(), "ops".to_owned())]),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_log_group_lives_from_creation_to_deletion() {
+        let world = World::calm().await;
+        let found = world.create("network.flow-logs", &group()).await;
+        let archive = LogGroup { retention: None, archive: true, tags: Tags::new(), ..group() };
+        let found = world.update(&found, &archive).await;
+        assert_eq!(found.blockers.len(), 1);
+        let found = world.update(&found, &LogGroup { archive: false, ..archive }).await;
+        world.delete::<LogGroup>(&found).await;
+        assert!(world.sandbox.inventory().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_group_that_would_not_be_found_again_is_not_made() {
+        let world = World::calm().await;
+        let id = LogicalId::new("network.flow-logs").unwrap();
+        let generation = wharf_engine::Generation::from_tag("0a1b2c3d");
+        let new = New { id: &id, generation: &generation, stack: "shop", token: "t" };
+        let elsewhere = LogGroup { name: "/other/flow-logs".to_owned(), ..group() };
+        assert_eq!(elsewhere.create(&world.aws, &new).await.unwrap_err().class, Class::Invalid);
+        assert!(world.sandbox.inventory().is_empty());
+    }
+}

@@ -158,3 +158,49 @@ fn observe(aws: &Aws, seen: sweep::Seen, values: &BTreeMap<String, String>) -> O
         blockers: Default::default(),
     })
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::aws::testing::World;
+
+    fn parameter() -> Parameter {
+        Parameter {
+            name: "/shop/database/host".to_owned(),
+            value: "db.example.com".into(),
+            description: "where the database answers".to_owned(),
+            tier: "Standard".to_owned(),
+            tags: Tags::from([("team".to_owned(), "ops".to_owned())]),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_parameter_lives_from_creation_to_deletion() {
+        let world = World::calm().await;
+        let found = world.create("database.host", &parameter()).await;
+        let changed = Parameter {
+            value: "db2.example.com".into(),
+            description: "elsewhere".to_owned(),
+            tier: "Advanced".to_owned(),
+            tags: Tags::from([("owner".to_owned(), "me".to_owned())]),
+            ..parameter()
+        };
+        let found = world.update(&found, &changed).await;
+        world.delete::<Parameter>(&found).await;
+        assert!(world.sandbox.inventory().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_secret_under_a_wanted_name_is_foreign_and_its_value_is_not_read() {
+        let world = World::calm().await;
+        let put = world.aws.ssm.put_parameter().name("/shop/database/host").value("hunter2");
+        put.r#type(ParameterType::SecureString).send().await.unwrap();
+        let id = wharf_engine::LogicalId::new("database.host").unwrap();
+        let query = Query { wanted: BTreeMap::from([(id, parameter())]), only: None };
+        let found = Parameter::find(&world.aws, &query).await.unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].identity, wharf_engine::Identity::Foreign);
+        assert!(!format!("{found:?}").contains("hunter2"));
+    }
+}

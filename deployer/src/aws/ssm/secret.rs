@@ -187,3 +187,91 @@ fn observe(aws: &Aws, seen: sweep::Seen) -> Found<SecretParameter> {
         blockers: Default::default(),
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use wharf_engine::Found as Untyped;
+
+    use super::*;
+    use crate::aws::testing::World;
+
+    const NAME: &str = "/shop/database/password";
+
+    fn password() -> SecretParameter {
+        SecretParameter {
+            name: NAME.to_owned(),
+            description: "the database's master password".to_owned(),
+            key: None,
+            length: 40,
+            rotation: 1,
+            tags: Tags::from([("team".to_owned(), "ops".to_owned())]),
+        }
+    }
+
+    fn version(found: &Untyped) -> i64 {
+        found.outputs["version"].as_text().unwrap().parse().unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_secret_lives_from_creation_to_deletion() {
+        let world = World::calm().await;
+        let found = world.create("database.password", &password()).await;
+        assert_eq!(read(&world.aws, NAME).await.unwrap().expose().len(), 40);
+        let changed = SecretParameter {
+            length: 64,
+            rotation: 2,
+            tags: Tags::from([("owner".to_owned(), "me".to_owned())]),
+            ..password()
+        };
+        let found = world.update(&found, &changed).await;
+        assert_eq!(read(&world.aws, NAME).await.unwrap().expose().len(), 64);
+        world.delete::<SecretParameter>(&found).await;
+        assert!(world.sandbox.inventory().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rotation_makes_another_value_and_version() {
+        let world = World::calm().await;
+        let found = world.create("database.password", &password()).await;
+        let before = read(&world.aws, NAME).await.unwrap();
+        let rotated = world.update(&found, &SecretParameter { rotation: 2, ..password() }).await;
+        let after = read(&world.aws, NAME).await.unwrap();
+        assert!(before.expose() != after.expose());
+        assert!(version(&rotated) > version(&found));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_description_leaves_the_value_as_it_is() {
+        let world = World::calm().await;
+        let found = world.create("database.password", &password()).await;
+        let before = read(&world.aws, NAME).await.unwrap();
+        let described = SecretParameter { description: "the password".to_owned(), ..password() };
+        world.update(&found, &described).await;
+        assert!(before.expose() == read(&world.aws, NAME).await.unwrap().expose());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_adopted_secret_keeps_its_value() {
+        let world = World::calm().await;
+        let put = world.aws.ssm.put_parameter().name(NAME).value("hunter2").r#type(ParameterType::SecureString);
+        put.send().await.unwrap();
+        let id = wharf_engine::LogicalId::new("database.password").unwrap();
+        let identity = tags::identity("shop", &id, None);
+        tagging::write(&world.aws, NAME, &identity).await.unwrap();
+        let found = world.find::<SecretParameter>(&id).await.unwrap();
+        world.update(&found, &password()).await;
+        assert_eq!(read(&world.aws, NAME).await.unwrap().expose(), "hunter2");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_value_is_in_nothing_that_can_be_shown() {
+        let world = World::calm().await;
+        let found = world.create("database.password", &password()).await;
+        let value = read(&world.aws, NAME).await.unwrap();
+        assert!(!format!("{found:?}").contains(value.expose()));
+        let failed = password().put(&world.aws, &value, Some(&Tags::new())).await.unwrap_err();
+        assert_eq!(failed.class, wharf_engine::Class::Exists);
+        assert!(!format!("{failed:?}").contains(value.expose()));
+    }
+}
