@@ -153,9 +153,18 @@ fn algorithms(attrs: &mut serde_json::Map<String, Value>, spec: &str) -> Result<
     Ok(())
 }
 
+/// The services for which AWS keeps keys, of those that a stack of containers uses.
+const WITH_MANAGED_KEYS: &[&str] =
+    &["backup", "dynamodb", "ebs", "ecr", "lambda", "rds", "s3", "secretsmanager", "sns", "sqs", "ssm"];
+
 pub(super) fn describe(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     input.ignore(&["GrantTokens"]);
-    let key = find_by_any_name(ctx, input.str("KeyId")?)?;
+    let id = input.str("KeyId")?;
+    // Asking for a service's key is what makes it: <https://docs.aws.amazon.com/kms/latest/APIReference/API_DescribeKey.html>
+    if let Some(service) = WITH_MANAGED_KEYS.iter().find(|service| id.ends_with(&format!("alias/aws/{service}"))) {
+        managed(ctx, service);
+    }
+    let key = find_by_any_name(ctx, id)?;
     authorise(ctx, "DescribeKey", &key)?;
     Ok(json!({"KeyMetadata": shown(&key)}))
 }

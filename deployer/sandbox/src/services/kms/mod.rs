@@ -59,18 +59,27 @@ pub(crate) static SERVICE: Service = Service {
         write("RevokeGrant", grant::revoke),
     ],
     on_timer,
-    // <https://docs.aws.amazon.com/kms/latest/developerguide/requests-per-second.html>
-    bucket: |operation, _| match operation.name {
-        "DescribeKey" => Bucket { name: "kms DescribeKey", burst: 2000.0, rate: 2000.0 },
-        "ListKeys" | "ListAliases" | "ListGrants" => Bucket { name: "kms lists", burst: 100.0, rate: 100.0 },
-        "GetKeyPolicy" | "GetKeyRotationStatus" => Bucket { name: "kms gets", burst: 1000.0, rate: 1000.0 },
-        "CreateGrant" => Bucket { name: "kms CreateGrant", burst: 50.0, rate: 50.0 },
-        _ if operation.write => Bucket { name: operation.name, burst: 5.0, rate: 5.0 },
-        _ => Bucket { name: "kms reads", burst: 10.0, rate: 10.0 },
-    },
+    bucket: |operation, _| bucket(operation.name),
     throttled: throttling_exception,
     denied: access_denied_exception,
 };
+
+/// Every operation has its own rate.
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/requests-per-second.html>
+fn bucket(operation: &'static str) -> Bucket {
+    let rate = match operation {
+        "DescribeKey" | "ListResourceTags" => 2000.0,
+        "GetKeyPolicy" | "GetKeyRotationStatus" => 1000.0,
+        "ListAliases" | "ListKeys" => 500.0,
+        "ListGrants" | "ListKeyPolicies" => 100.0,
+        "CreateGrant" => 50.0,
+        "RetireGrant" | "RevokeGrant" => 30.0,
+        "DeleteAlias" | "EnableKeyRotation" | "PutKeyPolicy" | "ScheduleKeyDeletion" => 15.0,
+        "TagResource" => 10.0,
+        _ => 5.0,
+    };
+    Bucket { name: operation, burst: rate, rate }
+}
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

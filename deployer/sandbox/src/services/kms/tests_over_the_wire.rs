@@ -191,3 +191,15 @@ fn a_grant_repeated_under_its_name_is_the_same_grant() {
     kms(&sandbox, "RetireGrant", json!({"GrantToken": first["GrantToken"]})).unwrap();
     assert_eq!(kms(&sandbox, "ListGrants", json!({"KeyId": id})).unwrap()["Grants"], json!([]));
 }
+
+#[test]
+fn asking_for_a_services_key_makes_it_and_it_is_not_the_customers_to_delete() {
+    let sandbox = calm();
+    let shown = kms(&sandbox, "DescribeKey", json!({"KeyId": "alias/aws/rds"})).unwrap()["KeyMetadata"].clone();
+    assert_eq!(shown["KeyManager"], "AWS");
+    let again = kms(&sandbox, "DescribeKey", json!({"KeyId": "alias/aws/rds"})).unwrap();
+    assert_eq!(again["KeyMetadata"], shown);
+    let refused = kms(&sandbox, "ScheduleKeyDeletion", json!({"KeyId": shown["KeyId"]}));
+    assert_eq!(code(refused), "AccessDeniedException");
+    assert!(sandbox.inventory().is_empty());
+}

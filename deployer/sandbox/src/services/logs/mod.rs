@@ -46,11 +46,8 @@ pub(crate) static SERVICE: Service = Service {
     on_timer: |ctx: &mut Ctx<'_>, timer: &Timer| ctx.remove("logs.settling", &timer.id),
     // <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>
     bucket: |operation, _| match operation.name {
-        "CreateLogGroup" | "DeleteLogGroup" | "DescribeLogGroups" | "ListLogGroups" => {
-            Bucket { name: operation.name, burst: 10.0, rate: 10.0 }
-        }
         "DescribeLogStreams" => Bucket { name: "logs DescribeLogStreams", burst: 25.0, rate: 25.0 },
-        _ => Bucket { name: operation.name, burst: 5.0, rate: 5.0 },
+        name => Bucket { name, burst: 10.0, rate: 10.0 },
     },
     throttled: throttling_exception,
     denied: access_denied_exception,

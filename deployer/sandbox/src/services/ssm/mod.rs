@@ -39,7 +39,9 @@ pub(crate) static SERVICE: Service = Service {
     on_timer: no_timers,
     // <https://docs.aws.amazon.com/general/latest/gr/ssm.html#limits_ssm>
     bucket: |operation, _| match operation.name {
-        "GetParameter" | "GetParameters" => Bucket { name: "ssm gets", burst: 40.0, rate: 40.0 },
+        "GetParameter" | "GetParameters" | "GetParametersByPath" => {
+            Bucket { name: "ssm gets", burst: 40.0, rate: 40.0 }
+        }
         "PutParameter" => Bucket { name: "ssm PutParameter", burst: 10.0, rate: 3.0 },
         _ => Bucket { name: operation.name, burst: 10.0, rate: 5.0 },
     },
