@@ -6,3 +6,4 @@ pub mod drive;
 pub mod ledger;
 pub mod operations;
 pub mod platform;
+pub mod policy;
