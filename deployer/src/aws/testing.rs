@@ -1,4 +1,5 @@
-//! An account for the tests of kinds, and a life in it from creation to deletion, by the path that the driver takes.
+//! An account for the tests of kinds, and a life in it from creation to deletion, by the path that the driver takes
+//! and with the permissions that the kind says it needs.
 //!
 //! ```ignore
 //! let world = World::calm().await;
@@ -12,8 +13,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
 use wharf_engine::{Found, Generation, Health, LogicalId};
-use wharf_sandbox::{REGION, Sandbox, Weather};
+use wharf_sandbox::{Policy, REGION, Sandbox, Weather};
 
 use super::call::Aws;
 use super::erased::{AnyKind, Erased, Fields, to_fields};
@@ -54,6 +56,7 @@ impl World {
         for name in fields.keys() {
             assert!(K::RULES.field(name).is_some(), "{} has no rule for its field {name}", K::RULES.kind);
         }
+        self.permit::<K>();
         let id = LogicalId::new(id).unwrap();
         let made = kind.create(&self.aws, id.clone(), Generation::from_tag("0a1b2c3d"), fields.clone()).await.unwrap();
         let found = self.ready::<K>(&id).await;
@@ -72,6 +75,7 @@ impl World {
         assert!(!changes.is_empty(), "nothing changes");
         let replaced: Vec<_> = changes.iter().filter(|change| change.forces_replacement).collect();
         assert!(replaced.is_empty(), "only a new one has {replaced:?}");
+        self.permit::<K>();
         let changed = Changed(changes.into_iter().map(|change| change.field).collect());
         Erased::<K>::default().update(&self.aws, now.clone(), fields.clone(), changed).await.unwrap();
         let found = self.ready::<K>(&now.id).await;
@@ -82,6 +86,7 @@ impl World {
 
     /// Deletes it and waits until it is gone.
     pub(crate) async fn delete<K: Kind>(&self, now: &Found) {
+        self.permit::<K>();
         let gone = Erased::<K>::default().delete(&self.aws, now.clone()).await.unwrap();
         let begun = tokio::time::Instant::now();
         while let Some(found) = self.find::<K>(&now.id).await {
@@ -93,13 +98,36 @@ impl World {
 
     /// It as it is, if it is. A sweep of everything and a look at it alone agree.
     pub(crate) async fn find<K: Kind>(&self, id: &LogicalId) -> Option<Found> {
+        self.permit::<K>();
         let kind = Erased::<K>::default();
         let mut alone = kind.find(&self.aws, BTreeMap::new(), Some((id.clone(), None))).await.unwrap();
         let mut swept = kind.find(&self.aws, BTreeMap::new(), None).await.unwrap();
+        // What a test does by hand is anyone's doing.
+        self.sandbox.set_policy(None);
         swept.retain(|found| &found.id == id);
         assert_eq!(alone, swept);
         assert!(alone.len() < 2, "two of {id}");
         alone.pop()
+    }
+
+    /// From now until [`World::find`] is done the caller may do what the kind says that it needs, and nothing else.
+    fn permit<K: Kind>(&self) {
+        let scope = &self.aws.scope;
+        let filled = |text: &str| {
+            let text = text.replace("{account}", &scope.account).replace("{region}", &scope.region);
+            text.replace("{partition}", &scope.partition).replace("{stack}", &scope.stack)
+        };
+        let statements = K::grants().into_iter().map(|grant| {
+            let mut conditions = serde_json::Map::new();
+            for (operator, key, value) in grant.conditions {
+                let keys = conditions.entry(*operator).or_insert_with(|| json!({}));
+                keys[*key] = filled(value).into();
+            }
+            let resources: Vec<String> = grant.resources.iter().map(|resource| filled(resource)).collect();
+            json!({ "Effect": "Allow", "Action": grant.actions, "Resource": resources, "Condition": conditions })
+        });
+        let document = json!({ "Version": "2012-10-17", "Statement": statements.collect::<Vec<_>>() });
+        self.sandbox.set_policy(Some(Policy::parse(&document).unwrap()));
     }
 
     async fn ready<K: Kind>(&self, id: &LogicalId) -> Found {

@@ -101,11 +101,8 @@ impl Kind for DefaultSecurityGroup {
     }
 
     fn grants() -> Vec<Grant> {
-        vec![
-            Grant::read(&["ec2:DescribeSecurityGroups"]),
-            Grant::write(WRITE_RULES, GROUP).when(OF_THIS_STACK),
-            tagging::GRANT,
-        ]
+        let own = [Grant::read(&["ec2:DescribeSecurityGroups"]), Grant::write(WRITE_RULES, GROUP).when(OF_THIS_STACK)];
+        own.into_iter().chain(tagging::GRANTS).collect()
     }
 }
 

@@ -81,12 +81,12 @@ impl Kind for ElasticIp {
 
     fn grants() -> Vec<Grant> {
         const ADDRESS: &[&str] = &["arn:{partition}:ec2:{region}:{account}:elastic-ip/*"];
-        vec![
+        let own = [
             Grant::read(&["ec2:DescribeAddresses"]),
             Grant::write(&["ec2:AllocateAddress"], ADDRESS).when(TAGGED_WITH_THIS_STACK),
             Grant::write(&["ec2:ReleaseAddress"], ADDRESS).when(OF_THIS_STACK),
-            tagging::GRANT,
-        ]
+        ];
+        own.into_iter().chain(tagging::GRANTS).collect()
     }
 }
 

@@ -140,14 +140,14 @@ impl Kind for FlowLog {
         const ROLE: &[&str] = &["arn:{partition}:iam::{account}:role/{stack}-*"];
         const TO_FLOW_LOGS: &[(&str, &str, &str)] =
             &[("StringEquals", "iam:PassedToService", "vpc-flow-logs.amazonaws.com")];
-        vec![
+        let own = [
             Grant::read(&["ec2:DescribeFlowLogs"]),
             Grant::write(&["ec2:CreateFlowLogs"], LOG).when(TAGGED_WITH_THIS_STACK),
             Grant::write(&["ec2:CreateFlowLogs"], VPC).when(OF_THIS_STACK),
             Grant::write(&["ec2:DeleteFlowLogs"], LOG).when(OF_THIS_STACK),
             Grant::write(&["iam:PassRole"], ROLE).when(TO_FLOW_LOGS),
-            tagging::GRANT,
-        ]
+        ];
+        own.into_iter().chain(tagging::GRANTS).collect()
     }
 }
 

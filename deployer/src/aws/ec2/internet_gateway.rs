@@ -93,13 +93,13 @@ impl Kind for InternetGateway {
             "arn:{partition}:ec2:{region}:{account}:internet-gateway/*",
             "arn:{partition}:ec2:{region}:{account}:vpc/*",
         ];
-        vec![
+        let own = [
             Grant::read(&["ec2:DescribeInternetGateways"]),
             Grant::write(&["ec2:CreateInternetGateway"], GATEWAY).when(TAGGED_WITH_THIS_STACK),
             Grant::write(&["ec2:AttachInternetGateway", "ec2:DetachInternetGateway"], BOTH).when(OF_THIS_STACK),
             Grant::write(&["ec2:DeleteInternetGateway"], GATEWAY).when(OF_THIS_STACK),
-            tagging::GRANT,
-        ]
+        ];
+        own.into_iter().chain(tagging::GRANTS).collect()
     }
 }
 

@@ -112,13 +112,13 @@ impl Kind for NatGateway {
             "arn:{partition}:ec2:{region}:{account}:elastic-ip/*",
             "arn:{partition}:ec2:{region}:{account}:vpc/*",
         ];
-        vec![
+        let own = [
             Grant::read(&["ec2:DescribeNatGateways"]),
             Grant::write(&["ec2:CreateNatGateway"], GATEWAY).when(TAGGED_WITH_THIS_STACK),
             Grant::write(&["ec2:CreateNatGateway"], STANDS_ON).when(OF_THIS_STACK),
             Grant::write(&["ec2:DeleteNatGateway"], GATEWAY).when(OF_THIS_STACK),
-            tagging::GRANT,
-        ]
+        ];
+        own.into_iter().chain(tagging::GRANTS).collect()
     }
 }
 

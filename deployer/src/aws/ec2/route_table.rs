@@ -157,14 +157,14 @@ impl Kind for RouteTable {
         const ROUTES: &[&str] = &["ec2:CreateRoute", "ec2:ReplaceRoute", "ec2:DeleteRoute", "ec2:DeleteRouteTable"];
         const ASSOCIATIONS: &[&str] =
             &["ec2:AssociateRouteTable", "ec2:DisassociateRouteTable", "ec2:ReplaceRouteTableAssociation"];
-        vec![
+        let own = [
             Grant::read(&["ec2:DescribeRouteTables"]),
             Grant::write(&["ec2:CreateRouteTable"], TABLE).when(TAGGED_WITH_THIS_STACK),
             Grant::write(&["ec2:CreateRouteTable"], VPC).when(OF_THIS_STACK),
             Grant::write(ROUTES, TABLE).when(OF_THIS_STACK),
             Grant::write(ASSOCIATIONS, TABLE_AND_SUBNET).when(OF_THIS_STACK),
-            tagging::GRANT,
-        ]
+        ];
+        own.into_iter().chain(tagging::GRANTS).collect()
     }
 }
 

@@ -103,14 +103,14 @@ impl Kind for SecurityGroup {
 
     fn grants() -> Vec<Grant> {
         const VPC: &[&str] = &["arn:{partition}:ec2:{region}:{account}:vpc/*"];
-        vec![
+        let own = [
             Grant::read(&["ec2:DescribeSecurityGroups"]),
             Grant::write(&["ec2:CreateSecurityGroup"], GROUP).when(TAGGED_WITH_THIS_STACK),
             Grant::write(&["ec2:CreateSecurityGroup"], VPC).when(OF_THIS_STACK),
             Grant::write(&["ec2:DeleteSecurityGroup"], GROUP).when(OF_THIS_STACK),
             Grant::write(WRITE_RULES, GROUP).when(OF_THIS_STACK),
-            tagging::GRANT,
-        ]
+        ];
+        own.into_iter().chain(tagging::GRANTS).collect()
     }
 }
 

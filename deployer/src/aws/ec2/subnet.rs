@@ -102,13 +102,13 @@ impl Kind for Subnet {
     fn grants() -> Vec<Grant> {
         const SUBNET: &[&str] = &["arn:{partition}:ec2:{region}:{account}:subnet/*"];
         const VPC: &[&str] = &["arn:{partition}:ec2:{region}:{account}:vpc/*"];
-        vec![
+        let own = [
             Grant::read(&["ec2:DescribeSubnets"]),
             Grant::write(&["ec2:CreateSubnet"], SUBNET).when(TAGGED_WITH_THIS_STACK),
             Grant::write(&["ec2:CreateSubnet"], VPC).when(OF_THIS_STACK),
             Grant::write(&["ec2:ModifySubnetAttribute", "ec2:DeleteSubnet"], SUBNET).when(OF_THIS_STACK),
-            tagging::GRANT,
-        ]
+        ];
+        own.into_iter().chain(tagging::GRANTS).collect()
     }
 }
 

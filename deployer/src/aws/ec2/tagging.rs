@@ -5,12 +5,15 @@ use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
 use wharf_engine::{Identity, LogicalId};
 
 use crate::aws::call::{Aws, CallError};
-use crate::aws::kind::{Grant, New};
+use crate::aws::kind::{Grant, New, OF_THIS_STACK, TAGGED_WITH_THIS_STACK};
 use crate::aws::tags::{self, Tags};
 
-/// What every kind of EC2 needs to be tagged.
-pub(super) const GRANT: Grant =
-    Grant::write(&["ec2:CreateTags", "ec2:DeleteTags"], &["arn:{partition}:ec2:{region}:{account}:*/*"]);
+/// What every kind of EC2 needs to be tagged: to become the stack's, and to change once it is.
+pub(super) const GRANTS: [Grant; 2] = [
+    Grant::write(&["ec2:CreateTags"], ANY).when(TAGGED_WITH_THIS_STACK),
+    Grant::write(&["ec2:CreateTags", "ec2:DeleteTags"], ANY).when(OF_THIS_STACK),
+];
+const ANY: &[&str] = &["arn:{partition}:ec2:{region}:{account}:*/*"];
 
 /// The tags of a create call.
 pub(super) fn specification(new: &New<'_>, kind: ResourceType, user: &Tags) -> TagSpecification {

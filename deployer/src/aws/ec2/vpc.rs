@@ -102,12 +102,12 @@ impl Kind for Vpc {
 
     fn grants() -> Vec<Grant> {
         const VPC: &[&str] = &["arn:{partition}:ec2:{region}:{account}:vpc/*"];
-        vec![
+        let own = [
             Grant::read(&["ec2:DescribeVpcs", "ec2:DescribeVpcAttribute"]),
             Grant::write(&["ec2:CreateVpc"], VPC).when(TAGGED_WITH_THIS_STACK),
             Grant::write(&["ec2:ModifyVpcAttribute", "ec2:DeleteVpc"], VPC).when(OF_THIS_STACK),
-            tagging::GRANT,
-        ]
+        ];
+        own.into_iter().chain(tagging::GRANTS).collect()
     }
 }
 

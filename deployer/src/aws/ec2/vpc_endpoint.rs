@@ -169,14 +169,14 @@ impl Kind for VpcEndpoint {
         // A private name is a hosted zone that EC2 associates on the caller's behalf.
         const ZONE: &[&str] =
             &["arn:{partition}:ec2:{region}:{account}:vpc/*", "arn:{partition}:route53:::hostedzone/*"];
-        vec![
+        let own = [
             Grant::read(&["ec2:DescribeVpcEndpoints"]),
             Grant::write(&["ec2:CreateVpcEndpoint"], ENDPOINT).when(TAGGED_WITH_THIS_STACK),
             Grant::write(&["ec2:CreateVpcEndpoint", "ec2:ModifyVpcEndpoint"], STANDS_ON).when(OF_THIS_STACK),
             Grant::write(&["ec2:ModifyVpcEndpoint", "ec2:DeleteVpcEndpoints"], ENDPOINT).when(OF_THIS_STACK),
             Grant::write(&["route53:AssociateVPCWithHostedZone"], ZONE),
-            tagging::GRANT,
-        ]
+        ];
+        own.into_iter().chain(tagging::GRANTS).collect()
     }
 }
 
