@@ -10,9 +10,6 @@ use wharf_engine::{
     Resource, Rules, Stack, Value, World, generations, plan,
 };
 
-#[global_allocator]
-static ALLOCATED: divan::AllocProfiler = divan::AllocProfiler::system();
-
 static KIND: Rules = Rules {
     kind: "bench.thing",
     fields: &[
@@ -31,6 +28,10 @@ const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
 
 fn main() {
     divan::main();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    if let Some(peak) = status.lines().find_map(|line| line.strip_prefix("VmHWM:")) {
+        eprintln!("peak memory over all sizes: {}", peak.trim());
+    }
 }
 
 fn id(number: usize) -> LogicalId {
@@ -81,7 +82,7 @@ fn world(stack: &Stack) -> World {
     World { found: stack.resources.values().map(found).collect() }
 }
 
-#[divan::bench(args = SIZES)]
+#[divan::bench(args = SIZES, sample_count = 12)]
 fn nothing_to_do(bencher: divan::Bencher<'_, '_>, count: usize) {
     let stack = stack(count);
     let (world, last) = (world(&stack), LastApplied::of(&stack));
@@ -91,13 +92,13 @@ fn nothing_to_do(bencher: divan::Bencher<'_, '_>, count: usize) {
     });
 }
 
-#[divan::bench(args = SIZES)]
+#[divan::bench(args = SIZES, sample_count = 12)]
 fn everything_to_create(bencher: divan::Bencher<'_, '_>, count: usize) {
     let stack = stack(count);
     bencher.bench_local(|| plan(&stack, &World::default(), None, &Options::default()).unwrap());
 }
 
-#[divan::bench(args = SIZES)]
+#[divan::bench(args = SIZES, sample_count = 12)]
 fn everything_to_replace(bencher: divan::Bencher<'_, '_>, count: usize) {
     let old = stack(count);
     let (world, last) = (world(&old), LastApplied::of(&old));
@@ -108,7 +109,7 @@ fn everything_to_replace(bencher: divan::Bencher<'_, '_>, count: usize) {
     bencher.bench_local(|| plan(&new, &world, Some(&last), &Options::default()).unwrap());
 }
 
-#[divan::bench(args = SIZES)]
+#[divan::bench(args = SIZES, sample_count = 12)]
 fn everything_to_destroy(bencher: divan::Bencher<'_, '_>, count: usize) {
     let stack = stack(count);
     let (world, last) = (world(&stack), LastApplied::of(&stack));

@@ -1,7 +1,7 @@
 //! The graph of a stack: who needs whom, an order that respects it, and the generations along it.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use crate::id::{Generation, LogicalId};
 use crate::plan::PlanError;
@@ -16,13 +16,14 @@ pub(crate) struct Graph<'a> {
     pub(crate) needs: Vec<Vec<usize>>,
     /// All, each after what it needs.
     pub(crate) order: Vec<usize>,
+    numbers: HashMap<&'a LogicalId, usize>,
 }
 
 impl<'a> Graph<'a> {
     /// Reads the graph of a stack.
     pub(crate) fn of(stack: &'a Stack) -> Result<Self, PlanError> {
         let resources: Vec<&Resource> = stack.resources.values().collect();
-        let numbers: BTreeMap<&LogicalId, usize> = stack.resources.keys().zip(0..).collect();
+        let numbers: HashMap<&LogicalId, usize> = stack.resources.keys().zip(0..).collect();
         let mut needs = Vec::with_capacity(resources.len());
         for resource in &resources {
             let number = |to: &LogicalId| {
@@ -35,12 +36,12 @@ impl<'a> Graph<'a> {
         let order = sort(&needs).map_err(|cycle| {
             PlanError::Cycle(cycle.into_iter().map(|number| resources[number].id.clone()).collect())
         })?;
-        Ok(Self { resources, needs, order })
+        Ok(Self { resources, needs, order, numbers })
     }
 
     /// The number of a resource.
     pub(crate) fn number(&self, id: &LogicalId) -> Option<usize> {
-        self.resources.binary_search_by(|resource| resource.id.cmp(id)).ok()
+        self.numbers.get(id).copied()
     }
 
     /// The generation of each resource.
@@ -134,7 +135,6 @@ fn circle(needs: &[Vec<usize>], missing: &[usize]) -> Vec<usize> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -69,7 +69,8 @@ impl<'a, 'p> Draft<'a, 'p> {
             }
             _ => None,
         };
-        let going = self.judge.matches.strays.iter().any(|s| s.desired == Some(number) && s.because.is_none());
+        let mut same = self.leaving.of_id(id).iter().map(|&place| &self.leaving.removals[place]);
+        let going = same.any(|stray| stray.desired == Some(number) && stray.because.is_none());
         let reasons = match verdict.found {
             Some(found) => replacement_reasons(found, &verdict.changes),
             None if going => vec![Reason::Deleting],
