@@ -34,7 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(60 * 60);
 const POLL: Duration = Duration::from_secs(5);
 
 impl World {
-    /// An empty account where nothing goes wrong.
+    /// An empty account where nothing goes wrong. The caller may do what `wharf policy` says that an apply needs,
+    /// and no more.
     pub(crate) async fn calm() -> Self {
         Self::of(Sandbox::builder().seed(1).weather(Weather::calm()).build()).await
     }
@@ -45,7 +46,16 @@ impl World {
         let options = Options { region: REGION.to_owned(), transport, ..Options::default() };
         let connection = connect(&options, Arc::new(|_| ())).await.unwrap();
         let aws = connection.scoped("shop", "run-1", Arc::new(|_| ()));
+        limit(&sandbox, &aws);
         Self { sandbox, aws }
+    }
+
+    /// Somebody else does this, who may do everything.
+    pub(crate) async fn elsewhere<F: Future>(&self, does: F) -> F::Output {
+        self.sandbox.set_policy(None);
+        let done = does.await;
+        limit(&self.sandbox, &self.aws);
+        done
     }
 
     /// Creates it and waits until it is ready. It is then found as it was wanted, tagged, and with every output
@@ -152,4 +162,12 @@ pub(crate) fn out<T>(found: &Found, output: &str) -> super::Out<T> {
 fn same<K: Kind>(wanted: &Fields, found: &Found) {
     let changes = wharf_engine::diff(K::RULES, wanted, found);
     assert!(changes.is_empty(), "{} is not as it was wanted: {changes:#?}", found.id);
+}
+
+/// Leaves the caller only what `wharf policy` says that an apply needs.
+fn limit(sandbox: &Sandbox, aws: &Aws) {
+    let documents = crate::policy::policies(&aws.scope, crate::policy::For::Apply);
+    let statements: Vec<_> = documents.iter().flat_map(|one| one["Statement"].as_array().unwrap().clone()).collect();
+    let policy = wharf_sandbox::Policy::parse(&serde_json::json!({ "Statement": statements })).unwrap();
+    sandbox.set_policy(Some(policy));
 }

@@ -376,7 +376,7 @@ mod tests {
             .create_role()
             .role_name("shop-task")
             .assume_role_policy_document(Document::trusting("ec2.amazonaws.com").text().get().unwrap_or_default());
-        assert!(foreign.send().await.is_ok());
+        world.elsewhere(foreign.send()).await.unwrap();
         let id = LogicalId::new("tasks.role").unwrap();
         let query = Query { wanted: BTreeMap::from([(id.clone(), role())]), only: None };
         let found = Role::find(&world.aws, &query).await.unwrap_or_default();

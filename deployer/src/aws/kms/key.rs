@@ -380,7 +380,7 @@ mod tests {
         let world = World::calm().await;
         let found = world.create("database.key", &key()).await;
         let alias = world.aws.kms.create_alias().alias_name("alias/mine").target_key_id(&found.physical);
-        alias.send().await.unwrap();
+        world.elsewhere(alias.send()).await.unwrap();
         let query = Query { wanted: [(found.id.clone(), key())].into(), only: None };
         assert_eq!(Key::find(&world.aws, &query).await.unwrap().len(), 1);
     }

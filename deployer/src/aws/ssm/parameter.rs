@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_ssm::types::{ParameterTier, ParameterType};
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
-use wharf_engine::{Estimate, Field, Health, Order, Outputs, Owner, Rules};
+use wharf_engine::{Estimate, Field, Health, Identity, Order, Outputs, Owner, Rules};
 
 use super::{sweep, tagging};
 use crate::aws::call::{Aws, CallError};
@@ -67,7 +67,9 @@ impl Kind for Parameter {
 
     async fn find(aws: &Aws, query: &Query<Self>) -> Result<Vec<Found<Self>>, CallError> {
         let seen = sweep::sweep(aws, query, ParameterType::String, |wanted: &Self| &wanted.name).await?;
-        let names: Vec<String> = seen.iter().map(|one| one.name.clone()).collect();
+        // A foreign value is nobody's business, and may be a secret.
+        let ours = seen.iter().filter(|one| one.identity != Identity::Foreign);
+        let names: Vec<String> = ours.map(|one| one.name.clone()).collect();
         let values = values(aws, &names).await?;
         Ok(seen.into_iter().filter_map(|one| observe(aws, one, &values)).collect())
     }
@@ -124,21 +126,20 @@ impl Kind for Parameter {
     }
 }
 
-/// The values of plain parameters by name, ten a call. A secret of this name stays encrypted.
+/// The values of plain parameters by name, ten a call.
 async fn values(aws: &Aws, names: &[String]) -> Result<BTreeMap<String, String>, CallError> {
     let pages = names.chunks(10).map(|names| async move {
-        let send = || aws.ssm.get_parameters().set_names(Some(names.to_vec())).with_decryption(false).send();
+        let send = || aws.ssm.get_parameters().set_names(Some(names.to_vec())).send();
         aws.call("ssm:GetParameters", "", send).await
     });
     let found = try_join_all(pages).await?.into_iter().flat_map(|page| page.parameters.unwrap_or_default());
-    let plain = found.filter(|one| one.r#type != Some(ParameterType::SecureString));
-    Ok(plain.filter_map(|one| Some((one.name?, one.value?))).collect())
+    Ok(found.filter_map(|one| Some((one.name?, one.value?))).collect())
 }
 
 fn observe(aws: &Aws, seen: sweep::Seen, values: &BTreeMap<String, String>) -> Option<Found<Parameter>> {
     let value = values.get(&seen.name).cloned();
-    // Ours without a value was deleted since it was listed; a foreign secret has none that may be seen.
-    if value.is_none() && seen.identity != wharf_engine::Identity::Foreign {
+    // Ours without a value was deleted since it was listed.
+    if value.is_none() && seen.identity != Identity::Foreign {
         return None;
     }
     let inputs = Parameter {
@@ -192,15 +193,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_secret_under_a_wanted_name_is_foreign_and_its_value_is_not_read() {
+    async fn what_has_a_wanted_name_is_foreign_and_its_value_is_not_read() {
         let world = World::calm().await;
         let put = world.aws.ssm.put_parameter().name("/shop/database/host").value("hunter2");
-        put.r#type(ParameterType::SecureString).send().await.unwrap();
+        world.elsewhere(put.r#type(ParameterType::SecureString).send()).await.unwrap();
         let id = wharf_engine::LogicalId::new("database.host").unwrap();
         let query = Query { wanted: BTreeMap::from([(id, parameter())]), only: None };
         let found = Parameter::find(&world.aws, &query).await.unwrap();
         assert_eq!(found.len(), 1);
-        assert_eq!(found[0].identity, wharf_engine::Identity::Foreign);
+        assert_eq!(found[0].identity, Identity::Foreign);
         assert!(!format!("{found:?}").contains("hunter2"));
     }
 }

@@ -255,7 +255,7 @@ mod tests {
     async fn an_adopted_secret_keeps_its_value() {
         let world = World::calm().await;
         let put = world.aws.ssm.put_parameter().name(NAME).value("hunter2").r#type(ParameterType::SecureString);
-        put.send().await.unwrap();
+        world.elsewhere(put.send()).await.unwrap();
         let id = wharf_engine::LogicalId::new("database.password").unwrap();
         let identity = tags::identity("shop", &id, None);
         tagging::write(&world.aws, NAME, &identity).await.unwrap();
