@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
+//! What must hold of keys, seen from outside.
 
 use std::time::Duration;
 

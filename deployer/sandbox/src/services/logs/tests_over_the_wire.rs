@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
+//! What must hold of log groups, seen from outside.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
+//! What must hold of parameters, seen from outside.
 
 use serde_json::{Value, json};
 
