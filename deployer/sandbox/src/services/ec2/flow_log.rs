@@ -1,6 +1,8 @@
 //! Flow logs.
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateFlowLogs.html>
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::interface::INTERFACE;
@@ -8,10 +10,10 @@ use super::subnet::SUBNET;
 use super::vpc::VPC;
 use super::{Noun, describe, tags};
 use crate::account::Ctx;
-use crate::authorise::Grant;
 use crate::error::{ApiError, Outcome, refuse};
 use crate::input::Input;
-use crate::store::{Resource, Tags};
+use crate::services::{iam, logs};
+use crate::store::{Resource, Tags, Timer};
 use crate::wire::iso_millis;
 
 pub(crate) static FLOW_LOG: Noun = Noun {
@@ -36,6 +38,12 @@ pub(crate) static FLOW_LOG: Noun = Noun {
 
 const FORMAT: &str = "${version} ${account-id} ${interface-id} ${srcaddr} ${dstaddr} ${srcport} ${dstport} ${protocol} ${packets} ${bytes} ${start} ${end} ${action} ${log-status}";
 
+/// The service that a flow log's role must trust.
+const DELIVERY: &str = "vpc-flow-logs.amazonaws.com";
+
+/// Typical time to the first delivery.
+const FIRST_RECORDS: Duration = Duration::from_secs(600);
+
 /// What a request asks of each flow log.
 struct Wanted {
     attrs: Value,
@@ -59,7 +67,7 @@ pub(crate) fn create(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
         other => return Err(ApiError::not_simulated(format!("flow logs of a {other}"))),
     };
     if let Some(role) = input.opt_str("DeliverLogsPermissionArn") {
-        ctx.authorise(Grant::new("iam:PassRole", role).key("iam:PassedToService", "vpc-flow-logs.amazonaws.com"))?;
+        iam::authorise_pass(ctx, role, DELIVERY)?;
     }
     let (mut made, mut failed) = (Vec::new(), Vec::new());
     for id in input.strings("ResourceId") {
@@ -136,7 +144,24 @@ fn put(ctx: &mut Ctx<'_>, noun: &'static Noun, id: &str, wanted: &Wanted) -> Res
     flow_log.set("resourceId", id);
     flow_log.tags = wanted.tags.clone();
     ctx.insert(flow_log);
+    ctx.after(FIRST_RECORDS, "ec2.vpc-flow-log", &new, "delivered");
     Ok(new)
+}
+
+/// The first delivery makes the log group where nobody else has: without retention, and it stays behind.
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-cwl.html>
+pub(crate) fn on_timer(ctx: &mut Ctx<'_>, timer: &Timer) {
+    let Some(flow_log) = ctx.get("ec2.vpc-flow-log", &timer.id) else { return };
+    let role = iam::role_by_arn(ctx, flow_log.text("deliverLogsPermissionArn"));
+    if role.is_some_and(|role| iam::trusts(&role, DELIVERY)) {
+        logs::made_by_aws(ctx, flow_log.text("logGroupName"));
+        return;
+    }
+    // <https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-troubleshooting.html>
+    ctx.update("ec2.vpc-flow-log", &timer.id, |flow_log| {
+        flow_log.set("deliverLogsStatus", "FAILED");
+        flow_log.set("deliverLogsErrorMessage", "Access error");
+    });
 }
 
 pub(crate) fn describe(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {

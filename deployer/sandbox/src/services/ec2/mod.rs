@@ -186,6 +186,7 @@ fn on_timer(ctx: &mut Ctx<'_>, timer: &Timer) {
     match timer.kind {
         "ec2.natgateway" => nat::on_timer(ctx, timer),
         "ec2.vpc-endpoint" => endpoint::on_timer(ctx, timer),
+        "ec2.vpc-flow-log" => flow_log::on_timer(ctx, timer),
         _ => {}
     }
 }
