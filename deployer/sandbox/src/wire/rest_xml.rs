@@ -49,7 +49,10 @@ impl<'a> Reader<'a> {
     fn content(&mut self, depth: usize) -> Option<Value> {
         let (mut members, mut list) = (Map::new(), Vec::new());
         let text = self.rest;
-        while depth < DEPTH {
+        if depth > DEPTH {
+            return None;
+        }
+        loop {
             if let Some(rest) = self.rest.trim_start().strip_prefix("</") {
                 if members.is_empty() && list.is_empty() {
                     let text = text.split('<').next()?;
@@ -72,7 +75,6 @@ impl<'a> Reader<'a> {
                 members.insert(name.to_owned(), value);
             }
         }
-        None
     }
 }
 
