@@ -86,7 +86,7 @@ impl World {
             transport: Some(aws_smithy_runtime_api::client::http::SharedHttpClient::new(self.sandbox.http_client())),
             ..Connect::default()
         };
-        let account = self.config.stack.account.as_ref().map(ToString::to_string);
+        let account = self.config.stack.account.as_ref().map(|account| account.as_str().to_owned());
         let silent: Observer = Arc::new(|_| {});
         let stack = self.config.stack.name.as_str();
         let session = Session::open(&connect, stack, account.as_deref(), run, silent).await?;

@@ -3,5 +3,4 @@
 #![expect(clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod cycle;
-mod drift;
 mod kill;
