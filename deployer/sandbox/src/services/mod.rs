@@ -3,6 +3,7 @@
 mod document;
 mod dynamodb;
 mod ec2;
+mod ecr;
 mod iam;
 mod kms;
 mod logs;
@@ -21,7 +22,7 @@ use crate::wire::rest::Rest;
 
 /// Every service that is simulated.
 pub(crate) const ALL: &[&Service] =
-    &[&dynamodb::SERVICE, &ec2::SERVICE, &iam::SERVICE, &kms::SERVICE, &logs::SERVICE, &ssm::SERVICE, &sts::SERVICE];
+    &[&dynamodb::SERVICE, &ec2::SERVICE, &ecr::SERVICE, &iam::SERVICE, &kms::SERVICE, &logs::SERVICE, &ssm::SERVICE, &sts::SERVICE];
 
 /// The services that are called by paths, with the bindings of their operations.
 pub(crate) const REST: &[Rest] = &[];
