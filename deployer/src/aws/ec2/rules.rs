@@ -58,14 +58,15 @@ impl Rule {
         (&self.protocol, self.from, self.to, &self.peer) == (&other.protocol, other.from, other.to, &other.peer)
     }
 
-    /// The rule as an argument of the calls that change rules of `group`.
-    fn permission(&self, group: &str) -> Result<IpPermission, CallError> {
+    /// The rule as an argument of the call that does `verb` to rules of `group`. To be revoked it is told by what it
+    /// allows alone: its description may have been changed since.
+    fn permission(&self, group: &str, verb: Verb) -> Result<IpPermission, CallError> {
         let ports = (self.protocol != "-1").then_some((self.from, self.to));
         let permission = IpPermission::builder()
             .ip_protocol(&self.protocol)
             .set_from_port(ports.map(|(from, _)| from))
             .set_to_port(ports.map(|(_, to)| to));
-        let about = Some(self.description.clone()).filter(|text| !text.is_empty());
+        let about = Some(self.description.clone()).filter(|text| !text.is_empty() && verb != Verb::Revoke);
         let pair = |id: &str| UserIdGroupPair::builder().group_id(id).set_description(about.clone()).build();
         Ok(match &self.peer {
             Peer::Ipv4(range) => permission.ip_ranges(IpRange::builder().cidr_ip(range).set_description(about).build()),
@@ -146,7 +147,8 @@ pub(super) async fn change(
 /// All rules in one call. AWS takes all or none: when one of them is as it should be already, because what was read
 /// was stale or an earlier reply was lost, they go one by one, and those are passed over.
 async fn put(aws: &Aws, group: &str, direction: Direction, verb: Verb, rules: Vec<&Rule>) -> Result<(), CallError> {
-    let permissions: Vec<IpPermission> = rules.iter().map(|rule| rule.permission(group)).collect::<Result<_, _>>()?;
+    let permissions: Vec<IpPermission> =
+        rules.iter().map(|rule| rule.permission(group, verb)).collect::<Result<_, _>>()?;
     if permissions.is_empty() {
         return Ok(());
     }

@@ -199,7 +199,8 @@ fn observe(aws: &Aws, endpoint: &Sdk) -> Result<Option<Found<VpcEndpoint>>, Call
         route_tables: known(endpoint.route_table_ids().iter().map(String::as_str)),
         subnets: known(endpoint.subnet_ids().iter().map(String::as_str)),
         security_groups: known(endpoint.groups().iter().filter_map(|group| group.group_id())),
-        private_dns: endpoint.private_dns_enabled().unwrap_or_default(),
+        // Routes have no names, whatever an answer says.
+        private_dns: way == Way::Interface && endpoint.private_dns_enabled().unwrap_or_default(),
         policy: limits(endpoint.policy_document())?,
         tags,
     };
