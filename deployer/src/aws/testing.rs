@@ -9,7 +9,7 @@
 //! ```
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use wharf_engine::{Found, Generation, Health, LogicalId};
 use wharf_sandbox::{Policy, REGION, Sandbox, Weather};
 
 use super::call::Aws;
-use super::erased::{AnyKind, Erased, Fields, to_fields};
+use super::erased::{AnyKind, Erased, Fields, Wanted, to_fields};
 use super::kind::{Changed, Gone, Kind};
 use super::{Options, connect};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -27,6 +27,8 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 pub(crate) struct World {
     pub(crate) sandbox: Sandbox,
     pub(crate) aws: Aws,
+    /// What the stack wants, as the driver hands it to each look.
+    pub(crate) wanted: RefCell<Wanted>,
 }
 
 /// Longer than anything takes.
@@ -47,7 +49,7 @@ impl World {
         let connection = connect(&options, Arc::new(|_| ())).await.unwrap();
         let aws = connection.scoped("shop", "run-1", Arc::new(|_| ()));
         limit(&sandbox, &aws);
-        Self { sandbox, aws }
+        Self { sandbox, aws, wanted: RefCell::default() }
     }
 
     /// Somebody else does this, who may do everything.
@@ -68,6 +70,7 @@ impl World {
         }
         self.permit::<K>();
         let id = LogicalId::new(id).unwrap();
+        self.wanted.borrow_mut().insert(id.clone(), fields.clone());
         let made = kind.create(&self.aws, id.clone(), Generation::from_tag("0a1b2c3d"), fields.clone()).await.unwrap();
         let found = self.ready::<K>(&id).await;
         assert_eq!(found.physical, made.physical);
@@ -87,6 +90,7 @@ impl World {
         assert!(replaced.is_empty(), "only a new one has {replaced:?}");
         self.permit::<K>();
         let changed = Changed(changes.into_iter().map(|change| change.field).collect());
+        self.wanted.borrow_mut().insert(now.id.clone(), fields.clone());
         Erased::<K>::default().update(&self.aws, now.clone(), fields.clone(), changed).await.unwrap();
         let found = self.ready::<K>(&now.id).await;
         assert_eq!(found.physical, now.physical);
@@ -97,6 +101,7 @@ impl World {
     /// Deletes it and waits until it is gone.
     pub(crate) async fn delete<K: Kind>(&self, now: &Found) {
         self.permit::<K>();
+        self.wanted.borrow_mut().remove(&now.id);
         let gone = Erased::<K>::default().delete(&self.aws, now.clone()).await.unwrap();
         let begun = tokio::time::Instant::now();
         while let Some(found) = self.find::<K>(&now.id).await {
@@ -110,8 +115,10 @@ impl World {
     pub(crate) async fn find<K: Kind>(&self, id: &LogicalId) -> Option<Found> {
         self.permit::<K>();
         let kind = Erased::<K>::default();
-        let mut alone = kind.find(&self.aws, BTreeMap::new(), Some((id.clone(), None))).await.unwrap();
-        let mut swept = kind.find(&self.aws, BTreeMap::new(), None).await.unwrap();
+        let mut wanted = self.wanted.borrow().clone();
+        wanted.retain(|other, _| other == id);
+        let mut alone = kind.find(&self.aws, wanted.clone(), Some((id.clone(), None))).await.unwrap();
+        let mut swept = kind.find(&self.aws, wanted, None).await.unwrap();
         // What a test does by hand is anyone's doing.
         self.sandbox.set_policy(None);
         swept.retain(|found| &found.id == id);
