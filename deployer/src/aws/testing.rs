@@ -7,7 +7,6 @@
 //! let vpc = world.update(&vpc, &changed).await;                   // only what differs, then nothing does
 //! world.delete::<Vpc>(&vpc).await;                                // and waits until it is gone
 //! ```
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::cell::RefCell;
 use std::sync::Arc;

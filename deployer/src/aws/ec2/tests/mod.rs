@@ -1,7 +1,5 @@
 //! Each kind of the network lives in the sandbox from its creation to its deletion.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 mod network;
 mod security;
 mod ways;
