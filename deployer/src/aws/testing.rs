@@ -19,6 +19,10 @@ use wharf_sandbox::{Policy, REGION, Sandbox, Weather};
 use super::call::Aws;
 use super::erased::{AnyKind, Erased, Fields, Wanted, to_fields};
 use super::kind::{Changed, Gone, Kind};
+use super::kms::key::{Key, KeyArn};
+use super::policy::{Document, Statement};
+use super::tags::Tags;
+use super::units::Days;
 use super::{Options, connect};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
@@ -49,6 +53,21 @@ impl World {
         let aws = connection.scoped("shop", "run-1", Arc::new(|_| ()));
         limit(&sandbox, &aws);
         Self { sandbox, aws, wanted: RefCell::default() }
+    }
+
+    /// The ARN of a new key that this service may use.
+    pub(crate) async fn key_for(&self, service: &str) -> super::Out<KeyArn> {
+        let everyone = Statement::allow(["kms:*"]).aws("arn:aws:iam::123456789012:root").on("*");
+        let actions = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"];
+        let key = Key {
+            description: String::new(),
+            policy: Document::new([everyone, Statement::allow(actions).service(service).on("*")]).text(),
+            enabled: true,
+            rotation: None,
+            deletion_window: Days(7),
+            tags: Tags::new(),
+        };
+        out(&self.create("encryption.key", &key).await, "arn")
     }
 
     /// Somebody else does this, who may do everything.

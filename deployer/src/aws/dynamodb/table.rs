@@ -365,4 +365,13 @@ mod tests {
         world.delete::<Table>(&found).await;
         assert!(world.sandbox.inventory().is_empty());
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_key_of_a_table_comes_and_goes() {
+        let world = World::calm().await;
+        let key = Some(world.key_for("dynamodb.amazonaws.com").await);
+        let found = world.create("stack.table", &Table { key: key.clone(), ..table() }).await;
+        let found = world.update(&found, &table()).await;
+        world.update(&found, &Table { key, ..table() }).await;
+    }
 }

@@ -300,4 +300,13 @@ mod tests {
         assert_eq!(elsewhere.create(&world.aws, &new).await.unwrap_err().class, Class::Invalid);
         assert!(world.sandbox.inventory().is_empty());
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_key_of_a_log_group_comes_and_goes() {
+        let world = World::calm().await;
+        let key = Some(world.key_for("logs.us-east-1.amazonaws.com").await);
+        let found = world.create("network.flow-logs", &LogGroup { key: key.clone(), ..group() }).await;
+        let found = world.update(&found, &group()).await;
+        world.update(&found, &LogGroup { key, ..group() }).await;
+    }
 }

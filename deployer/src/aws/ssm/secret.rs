@@ -274,4 +274,14 @@ mod tests {
         assert_eq!(failed.class, wharf_engine::Class::Exists);
         assert!(!format!("{failed:?}").contains(value.expose()));
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_key_encrypts_the_value_that_was() {
+        let world = World::calm().await;
+        let found = world.create("database.password", &password()).await;
+        let before = read(&world.aws, NAME).await.unwrap();
+        let key = Some(world.key_for("ssm.amazonaws.com").await);
+        world.update(&found, &SecretParameter { key, ..password() }).await;
+        assert!(before.expose() == read(&world.aws, NAME).await.unwrap().expose());
+    }
 }
