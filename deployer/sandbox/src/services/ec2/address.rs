@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Noun, describe, done, tags};
 use crate::account::Ctx;
+use crate::authorise::Grant;
 use crate::error::{Outcome, refuse};
 use crate::input::Input;
 use crate::store::Resource;
@@ -106,4 +107,16 @@ pub(crate) fn release(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     }
     ctx.remove("ec2.elastic-ip", id);
     done()
+}
+
+/// Addresses are associated with NAT gateways only, and those do not let go of them.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DisassociateAddress.html>
+pub(crate) fn disassociate(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
+    let id = input.str("AssociationId")?;
+    ctx.authorise(Grant::new("ec2:DisassociateAddress", ADDRESS.arn(ctx, "*")))?;
+    if ctx.those("ec2.elastic-ip", |a| a.text("associationId") == id).is_empty() {
+        let message = format!("The association ID '{id}' does not exist");
+        return Err(refuse("InvalidAssociationID.NotFound", message));
+    }
+    Err(refuse("AuthFailure", "You do not have permission to access the specified resource."))
 }

@@ -339,7 +339,10 @@ pub(crate) fn delete(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
             Err(error) => {
                 let arn = ENDPOINT.arn(ctx, &id);
                 ctx.authorise(crate::authorise::Grant::new("ec2:DeleteVpcEndpoints", arn))?;
-                failed.push(json!({"resourceId": id, "error": {"code": error.code, "message": error.message}}));
+                // The code of this bulk request is not that of the others:
+                // <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>
+                let code = error.code.replace("EndpointId.NotFound", "Endpoint.NotFound");
+                failed.push(json!({"resourceId": id, "error": {"code": code, "message": error.message}}));
                 continue;
             }
         };

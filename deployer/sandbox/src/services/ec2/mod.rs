@@ -61,6 +61,7 @@ pub(crate) static SERVICE: Service = Service {
         write("DeleteVpc", vpc::delete),
         write("DeleteVpcEndpoints", endpoint::delete),
         write("DetachInternetGateway", gateway::detach),
+        write("DisassociateAddress", address::disassociate),
         write("DisassociateRouteTable", route_table::disassociate),
         write("ModifySecurityGroupRules", rule_changes::modify),
         write("ModifySubnetAttribute", subnet::modify_attribute),
