@@ -185,8 +185,8 @@ pub fn observed_encoded(document: &str) -> Result<Text, CallError> {
     observed(&decoded(document))
 }
 
-/// Keys in order, version first, and each single item of a list without its list. How lists are ordered means nothing to AWS
-/// nor to the engine, which compares these fields as documents.
+/// Keys in order, version first, and each single item of a list without its list. How lists are ordered means nothing
+/// to AWS, nor to the engine, which compares these fields as documents.
 fn canonical(json: &Json) -> Json {
     match json {
         Json::Array(items) => match items.as_slice() {
