@@ -3,3 +3,5 @@
 pub mod repository;
 
 mod tagging;
+#[cfg(test)]
+mod tests;

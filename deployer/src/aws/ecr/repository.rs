@@ -180,7 +180,7 @@ impl Kind for Repository {
             "ecr:DeleteRepositoryPolicy",
             "ecr:DeleteRepository",
         ];
-        vec![
+        let own = [
             Grant::read(&[
                 "ecr:DescribeRepositories",
                 "ecr:ListTagsForResource",
@@ -194,8 +194,8 @@ impl Kind for Repository {
                 &["arn:{partition}:kms:{region}:{account}:key/*"],
             )
             .when(THROUGH_ECR),
-            tagging::GRANT,
-        ]
+        ];
+        own.into_iter().chain(tagging::GRANTS).collect()
     }
 }
 

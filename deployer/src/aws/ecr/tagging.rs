@@ -4,13 +4,15 @@ use aws_sdk_ecr::types::Tag;
 use wharf_engine::Class;
 
 use crate::aws::call::{Aws, CallError};
-use crate::aws::kind::Grant;
+use crate::aws::kind::{Grant, OF_THIS_STACK, TAGGED_WITH_THIS_STACK};
 use crate::aws::tags::Tags;
 
-/// What a repository needs to be tagged, when it is made too; an adopted one has no tag yet that a condition could
-/// ask for.
-pub(super) const GRANT: Grant =
-    Grant::write(&["ecr:TagResource", "ecr:UntagResource"], &["arn:{partition}:ecr:{region}:{account}:repository/*"]);
+/// What a repository needs to be tagged: to become the stack's, and to change once it is.
+pub(super) const GRANTS: [Grant; 2] = [
+    Grant::write(&["ecr:TagResource"], ANY).when(TAGGED_WITH_THIS_STACK),
+    Grant::write(&["ecr:TagResource", "ecr:UntagResource"], ANY).when(OF_THIS_STACK),
+];
+const ANY: &[&str] = &["arn:{partition}:ecr:{region}:{account}:repository/*"];
 
 /// The ARN of a repository.
 pub(super) fn arn(aws: &Aws, name: &str) -> String {

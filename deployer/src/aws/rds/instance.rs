@@ -310,7 +310,7 @@ impl Kind for Instance {
         const TO_RDS: &[(&str, &str, &str)] =
             &[("StringEquals", "iam:PassedToService", "monitoring.rds.amazonaws.com")];
         const FOR_RDS: &[(&str, &str, &str)] = &[("StringEquals", "iam:AWSServiceName", "rds.amazonaws.com")];
-        vec![
+        let own = [
             Grant::read(&["rds:DescribeDBInstances", "rds:ListTagsForResource"]),
             Grant::write(&["rds:CreateDBInstance"], INSTANCE).when(TAGGED_WITH_THIS_STACK),
             Grant::write(&["rds:ModifyDBInstance", "rds:DeleteDBInstance", "rds:CreateDBSnapshot"], INSTANCE)
@@ -327,8 +327,8 @@ impl Kind for Instance {
                 &["arn:{partition}:iam::{account}:role/aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS"],
             )
             .when(FOR_RDS),
-            tagging::GRANT,
-        ]
+        ];
+        own.into_iter().chain(tagging::GRANTS).collect()
     }
 }
 

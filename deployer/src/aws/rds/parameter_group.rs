@@ -114,12 +114,12 @@ impl Kind for ParameterGroup {
         const GROUP: &[&str] = &["arn:{partition}:rds:{region}:{account}:pg:*"];
         const CHANGE: &[&str] =
             &["rds:ModifyDBParameterGroup", "rds:ResetDBParameterGroup", "rds:DeleteDBParameterGroup"];
-        vec![
+        let own = [
             Grant::read(&["rds:DescribeDBParameterGroups", "rds:DescribeDBParameters", "rds:ListTagsForResource"]),
             Grant::write(&["rds:CreateDBParameterGroup"], GROUP).when(TAGGED_WITH_THIS_STACK),
             Grant::write(CHANGE, GROUP).when(OF_THIS_STACK),
-            tagging::GRANT,
-        ]
+        ];
+        own.into_iter().chain(tagging::GRANTS).collect()
     }
 }
 

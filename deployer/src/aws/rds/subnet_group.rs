@@ -118,12 +118,12 @@ impl Kind for SubnetGroup {
 
     fn grants() -> Vec<Grant> {
         const GROUP: &[&str] = &["arn:{partition}:rds:{region}:{account}:subgrp:*"];
-        vec![
+        let own = [
             Grant::read(&["rds:DescribeDBSubnetGroups", "rds:ListTagsForResource"]),
             Grant::write(&["rds:CreateDBSubnetGroup"], GROUP).when(TAGGED_WITH_THIS_STACK),
             Grant::write(&["rds:ModifyDBSubnetGroup", "rds:DeleteDBSubnetGroup"], GROUP).when(OF_THIS_STACK),
-            tagging::GRANT,
-        ]
+        ];
+        own.into_iter().chain(tagging::GRANTS).collect()
     }
 }
 

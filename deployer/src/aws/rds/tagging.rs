@@ -3,19 +3,19 @@
 use aws_sdk_rds::types::Tag;
 
 use crate::aws::call::{Aws, CallError};
-use crate::aws::kind::Grant;
+use crate::aws::kind::{Grant, OF_THIS_STACK, TAGGED_WITH_THIS_STACK};
 use crate::aws::tags::Tags;
 
-/// What every kind of RDS needs to be tagged. Tags on a new resource need it too; an adopted one has no tag yet that
-/// a condition could ask for.
-pub(super) const GRANT: Grant = Grant::write(
-    &["rds:AddTagsToResource", "rds:RemoveTagsFromResource"],
-    &[
-        "arn:{partition}:rds:{region}:{account}:db:*",
-        "arn:{partition}:rds:{region}:{account}:pg:*",
-        "arn:{partition}:rds:{region}:{account}:subgrp:*",
-    ],
-);
+/// What every kind of RDS needs to be tagged: to become the stack's, and to change once it is.
+pub(super) const GRANTS: [Grant; 2] = [
+    Grant::write(&["rds:AddTagsToResource"], ANY).when(TAGGED_WITH_THIS_STACK),
+    Grant::write(&["rds:AddTagsToResource", "rds:RemoveTagsFromResource"], ANY).when(OF_THIS_STACK),
+];
+const ANY: &[&str] = &[
+    "arn:{partition}:rds:{region}:{account}:db:*",
+    "arn:{partition}:rds:{region}:{account}:pg:*",
+    "arn:{partition}:rds:{region}:{account}:subgrp:*",
+];
 
 /// The ARN of a resource: `what` is `db`, `pg` or `subgrp`.
 pub(super) fn arn(aws: &Aws, what: &str, name: &str) -> String {

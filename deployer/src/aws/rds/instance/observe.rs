@@ -22,7 +22,7 @@ pub(super) fn observed(stack: &str, query: &Query<Instance>, instance: &Sdk) -> 
     let wanted = query.wanted.get(&id);
     let mut inputs = inputs(instance, &all);
     if let Some(wanted) = wanted {
-        leave_to_aws(&mut inputs, wanted);
+        leave_to_aws(&mut inputs, wanted, instance);
     }
     let at_once = query.only.is_some() && wanted.is_some_and(|wanted| wanted.apply_immediately);
     Some(Found {
@@ -87,7 +87,6 @@ fn inputs(instance: &Sdk, all: &Tags) -> Instance {
         performance_insights: performance_insights(instance),
         monitoring: monitoring(instance),
         auto_minor_upgrades: flag(instance.auto_minor_version_upgrade),
-        // Instances older than the choice are in it.
         extended_support: instance.engine_lifecycle_support() != Some(NOT_EXTENDED),
         ca_certificate: pending
             .ca_certificate_identifier
@@ -130,8 +129,8 @@ fn monitoring(instance: &Sdk) -> Option<Monitoring> {
     Some(Monitoring { every: Seconds(every), role: Out::known(instance.monitoring_role_arn().unwrap_or_default()) })
 }
 
-/// What the stack leaves to AWS is not looked at, and neither is what AWS does not keep.
-fn leave_to_aws(now: &mut Instance, wanted: &Instance) {
+/// What the stack leaves to AWS is not looked at, and neither is what AWS does not keep or did not tell.
+fn leave_to_aws(now: &mut Instance, wanted: &Instance, instance: &Sdk) {
     fn leave<T>(now: &mut Option<T>, wanted: &Option<T>) {
         if wanted.is_none() {
             *now = None;
@@ -144,6 +143,17 @@ fn leave_to_aws(now: &mut Instance, wanted: &Instance) {
     leave(&mut now.ca_certificate, &wanted.ca_certificate);
     if let (Some(now), Some(wanted)) = (&mut now.performance_insights, &wanted.performance_insights) {
         leave(&mut now.key, &wanted.key);
+    }
+    if instance.engine_lifecycle_support().is_none() {
+        now.extended_support = wanted.extended_support;
+    }
+    if instance.performance_insights_enabled.is_none() {
+        now.performance_insights.clone_from(&wanted.performance_insights);
+        // The wanted key may still be a reference; the storage's is not.
+        let key = now.performance_insights.as_mut().and_then(|insights| insights.key.as_mut());
+        if let Some(key) = key.filter(|key| **key == wanted.kms_key) {
+            key.clone_from(&now.kms_key);
+        }
     }
     // A limit at what there is: growing is off.
     if wanted.max_storage_gib.is_none() && now.max_storage_gib == Some(now.storage_gib) {
