@@ -7,6 +7,7 @@ mod ecr;
 mod iam;
 mod kms;
 mod logs;
+mod rds;
 mod shared;
 mod ssm;
 mod sts;
@@ -21,8 +22,17 @@ use crate::weather::Bucket;
 use crate::wire::rest::Rest;
 
 /// Every service that is simulated.
-pub(crate) const ALL: &[&Service] =
-    &[&dynamodb::SERVICE, &ec2::SERVICE, &ecr::SERVICE, &iam::SERVICE, &kms::SERVICE, &logs::SERVICE, &ssm::SERVICE, &sts::SERVICE];
+pub(crate) const ALL: &[&Service] = &[
+    &dynamodb::SERVICE,
+    &ec2::SERVICE,
+    &ecr::SERVICE,
+    &iam::SERVICE,
+    &kms::SERVICE,
+    &logs::SERVICE,
+    &rds::SERVICE,
+    &ssm::SERVICE,
+    &sts::SERVICE,
+];
 
 /// The services that are called by paths, with the bindings of their operations.
 pub(crate) const REST: &[Rest] = &[];
