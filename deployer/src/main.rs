@@ -1,2 +1,7 @@
-//! Wharf
-fn main() {}
+//! `wharf`: the command line.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wharf::commands::main()
+}

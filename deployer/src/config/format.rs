@@ -216,6 +216,12 @@ impl AccountId {
     }
 }
 
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// A VPC's address range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cidr(Ipv4Net);

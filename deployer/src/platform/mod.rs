@@ -5,7 +5,7 @@ mod database;
 mod encryption;
 mod network;
 mod registry;
-mod variables;
+pub(crate) mod variables;
 
 pub use builder::{BuildError, Builder};
 

@@ -26,7 +26,7 @@ pub(super) fn variables(
             rotation: 1,
             tags: b.tags(),
         };
-        b.add(&format!("secrets.{}", logical(name)), secret)?;
+        b.add(&secret_id(name), secret)?;
     }
     for (service, wanted) in &config.services {
         for (name, template) in &wanted.env {
@@ -37,10 +37,20 @@ pub(super) fn variables(
                 tier: "Standard".to_owned(),
                 tags: b.tags(),
             };
-            b.add(&format!("services.{service}.env.{}", logical(name)), parameter)?;
+            b.add(&variable_id(service, name), parameter)?;
         }
     }
     Ok(())
+}
+
+/// The logical id of a generated secret.
+pub(crate) fn secret_id(name: &str) -> String {
+    format!("secrets.{}", logical(name))
+}
+
+/// The logical id of a service's variable.
+pub(crate) fn variable_id(service: &str, name: &str) -> String {
+    format!("services.{service}.env.{}", logical(name))
 }
 
 /// A variable's name as a word of a logical id.

@@ -1,0 +1,35 @@
+//! `wharf destroy`: everything the stack has goes, but what is protected.
+
+use clap::Args;
+use wharf_engine::{Options, Stack};
+
+use super::Done;
+use super::context::{Context, allow_destroy};
+use super::running::{Consent, run};
+use crate::report::Stop;
+
+/// Arguments of `destroy`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Let a protected resource (the database, a key, a repository) go too: its logical id, or `all`
+    #[arg(long, value_name = "ID|all")]
+    pub allow_destroy: Vec<String>,
+    /// Delete the database without a last snapshot: its data is gone for good
+    #[arg(long)]
+    pub no_final_snapshot: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// Deletes everything the stack has.
+pub(super) async fn destroy(arguments: &Arguments, context: &Context<'_>) -> Result<Done, Stop> {
+    let allow_destroy = allow_destroy(&arguments.allow_destroy)?;
+    let options = Options { allow_destroy, keep_protected: true, ..Options::default() };
+    let consent = Consent::ask(arguments.yes, "delete all this?", context.printer)?;
+    let mut open = context.open().await?;
+    if arguments.no_final_snapshot {
+        open.session = open.session.without_final_snapshots();
+    }
+    run(context, &open, &Stack::default(), &options, "destroy", consent).await
+}

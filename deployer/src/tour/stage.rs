@@ -1,0 +1,131 @@
+//! What every act needs: a session in the simulated account, an apply that is shown, the notes of an act.
+
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use wharf_engine::{Limits, Options, Stack};
+
+use super::{Act, Tour};
+use crate::aws::Observer;
+use crate::aws::connect::Options as Connect;
+use crate::ledger::Timing;
+use crate::operations::{Applied, Apply, Approval, Planned, Session, Who};
+use crate::platform;
+use crate::report::value::duration;
+use crate::report::{Failure, Kind, Paint, Progress, plan as shown};
+use crate::surroundings;
+
+/// What an act needs to be closed: where its clocks stood when it began.
+pub(super) struct Opened {
+    title: String,
+    text: String,
+    at: jiff::Timestamp,
+    calls: u64,
+    stopwatch: Box<dyn Fn() -> Duration>,
+}
+
+impl Tour<'_> {
+    /// Begins an act.
+    pub(super) fn open_act(&self, title: &str) -> Opened {
+        let number = self.acts.len() + 1;
+        self.printer.note(format!("\n{}", self.printer.err.bold(format!("{number}. {title}"))));
+        Opened {
+            title: title.to_owned(),
+            text: String::new(),
+            at: self.sandbox.now(),
+            calls: self.sandbox.calls(),
+            stopwatch: Box::new(surroundings::stopwatch()),
+        }
+    }
+
+    /// Says something in an act: `text` makes it with or without colours.
+    pub(super) fn say(&self, act: &mut Opened, text: impl Fn(Paint) -> String) {
+        self.printer.note(text(self.printer.err).trim_end());
+        act.text.push_str(text(Paint(false)).trim_end());
+        act.text.push('\n');
+    }
+
+    /// Ends an act.
+    pub(super) fn close_act(&mut self, act: Opened) {
+        let simulated = Duration::try_from(self.sandbox.now().duration_since(act.at)).unwrap_or_default();
+        let (real, calls) = ((act.stopwatch)(), self.sandbox.calls() - act.calls);
+        let line = format!("  {} of simulated time, {calls} calls, {} of yours", duration(simulated), duration(real));
+        self.printer.note(self.printer.err.dim(line));
+        self.acts.push(Act { title: act.title, text: act.text, simulated, real, calls });
+    }
+
+    /// Connects as one run does.
+    pub(super) async fn session(&self) -> Result<Session, Failure> {
+        let connect = Connect {
+            region: self.config.stack.region.to_string(),
+            transport: Some(SharedHttpClient::new(self.sandbox.http_client())),
+            ..Connect::default()
+        };
+        let account = self.config.stack.account.as_ref().map(ToString::to_string);
+        let silent: Observer = Arc::new(|_| {});
+        let run = format!("tour-{}", self.sandbox.calls());
+        Ok(Session::open(&connect, self.config.stack.name.as_str(), account.as_deref(), &run, silent).await?)
+    }
+
+    /// The stack that the stack file describes.
+    pub(super) fn stack(&self, session: &Session) -> Result<Stack, Failure> {
+        Ok(platform::stack(&self.config, &session.connection().site())?)
+    }
+
+    /// Plans, shows the plan, and answers it.
+    pub(super) async fn plan(&self, act: &mut Opened, session: &Session) -> Result<Planned, Failure> {
+        let planned = session.plan(&self.stack(session)?, &Options::default()).await?;
+        self.say(act, |paint| shown::render(&planned.plan, paint, false));
+        Ok(planned)
+    }
+
+    /// Applies what has been planned; `stack` is empty to destroy.
+    pub(super) async fn apply(
+        &self,
+        act: &mut Opened,
+        session: &Session,
+        stack: &Stack,
+        options: &Options,
+        command: &'static str,
+    ) -> Result<Applied, Failure> {
+        let progress = Progress::new(self.printer);
+        let begun = tokio::time::Instant::now();
+        let request = Apply {
+            stack,
+            options,
+            command,
+            who: Who { name: "the tour".to_owned(), at: self.sandbox.now().to_string() },
+            approval: Approval::Given,
+            timing: Timing::new(Arc::new(move || begun.elapsed())),
+            limits: Limits::default(),
+            on_plan: &|planned| progress.plan(&planned.plan),
+            on_event: &|event| progress.event(event),
+            on_wait: &|_| {},
+        };
+        let applied = session.apply(request, std::future::pending()).await;
+        progress.end();
+        let applied = applied?;
+        let mut done = 0;
+        for (planned, outcome) in &applied.runs {
+            done += outcome.done.len();
+            let failed = outcome.failed.iter().map(|(number, failure)| {
+                let step = planned.plan.steps.iter().find(|step| step.number == *number);
+                format!("{}: {}", step.map_or_else(String::new, |step| step.id.to_string()), failure.message)
+            });
+            let causes: Vec<String> = failed.collect();
+            if !outcome.complete() && !causes.is_empty() {
+                let failure = Failure::new(Kind::Refused, format!("the sandbox's {command} did not get to its end"));
+                return Err(Failure { causes, ..failure });
+            }
+        }
+        self.say(act, |paint| paint.green(format!("{command} complete: {done} steps done")));
+        Ok(applied)
+    }
+
+    /// Something of the tour is not as it should be.
+    pub(super) fn wrong(&self, what: impl Display) -> Failure {
+        Failure::ours(format!("the sandbox's tour went wrong: {what}"))
+    }
+}
