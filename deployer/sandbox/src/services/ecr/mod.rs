@@ -1,5 +1,6 @@
 //! ECR: private repositories and what is kept about them.
 
+mod image;
 mod policies;
 mod repository;
 mod tags;
@@ -37,6 +38,11 @@ pub(crate) static SERVICE: Service = Service {
         write("UntagResource", tags::untag),
         read_one("ListTagsForResource", tags::list),
         read("GetAuthorizationToken", repository::authorization),
+        write("PutImage", image::put),
+        read_one("ListImages", image::list),
+        read_one("DescribeImages", image::describe),
+        read_one("BatchGetImage", image::batch_get),
+        write("BatchDeleteImage", image::batch_delete),
     ],
     on_timer: no_timers,
     // <https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html>
@@ -55,8 +61,7 @@ fn arn(ctx: &Ctx<'_>, name: &str) -> String {
 
 fn absent(ctx: &Ctx<'_>, name: &str) -> ApiError {
     let registry = &ctx.account.id;
-    let message =
-        format!("The repository with name '{name}' does not exist in the registry with id '{registry}'");
+    let message = format!("The repository with name '{name}' does not exist in the registry with id '{registry}'");
     refuse("RepositoryNotFoundException", message)
 }
 

@@ -1,7 +1,7 @@
 //! What expires, and who else may pull and push.
 //! <https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html>
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::repository::about;
 use super::{invalid, named};

@@ -29,8 +29,7 @@ pub(super) fn create(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let encryption = encryption(ctx, input, &arn(ctx, &name))?;
     if ctx.get("ecr.repository", &name).is_some() {
         let registry = &ctx.account.id;
-        let message =
-            format!("The repository with name '{name}' already exists in the registry with id '{registry}'");
+        let message = format!("The repository with name '{name}' already exists in the registry with id '{registry}'");
         return Err(refuse("RepositoryAlreadyExistsException", message));
     }
     let (account, region) = (&ctx.account.id, &ctx.account.region);
@@ -100,7 +99,9 @@ fn scanning(configuration: Option<&Input>) -> Result<bool, ApiError> {
 /// A repository under a customer's key takes a grant on it.
 /// <https://docs.aws.amazon.com/AmazonECR/latest/userguide/encryption-at-rest.html>
 fn encryption(ctx: &mut Ctx<'_>, input: &Input, repository: &str) -> Result<Value, ApiError> {
-    let Some(wanted) = input.object("encryptionConfiguration") else { return Ok(json!({ "encryptionType": "AES256" })) };
+    let Some(wanted) = input.object("encryptionConfiguration") else {
+        return Ok(json!({ "encryptionType": "AES256" }));
+    };
     let kind = wanted.string("encryptionType")?;
     match (kind.as_str(), wanted.opt_str("kmsKey")) {
         ("AES256", None) => Ok(json!({ "encryptionType": "AES256" })),
@@ -114,7 +115,7 @@ fn encryption(ctx: &mut Ctx<'_>, input: &Input, repository: &str) -> Result<Valu
             }
             Ok(json!({ "encryptionType": "KMS", "kmsKey": arn }))
         }
-        ("KMS", None) => Err(ApiError::not_simulated("ECR under the account's own key aws/ecr")),
+        ("KMS", None) => Ok(json!({ "encryptionType": "KMS", "kmsKey": kms::managed(ctx, "ecr") })),
         _ => Err(invalid(format!("encryptionType {kind} with this kmsKey"))),
     }
 }
@@ -181,7 +182,8 @@ pub(super) fn put_mutability(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
 
 pub(super) fn put_scanning(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let repository = named(ctx, input, "PutImageScanningConfiguration")?;
-    let wanted = input.object("imageScanningConfiguration").ok_or_else(|| input.missing("imageScanningConfiguration"))?;
+    let wanted =
+        input.object("imageScanningConfiguration").ok_or_else(|| input.missing("imageScanningConfiguration"))?;
     let scan = json!({ "scanOnPush": scanning(Some(&wanted))? });
     let mut answer = about(&repository);
     answer["imageScanningConfiguration"] = scan.clone();

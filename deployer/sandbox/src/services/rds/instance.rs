@@ -97,6 +97,7 @@ fn software(ctx: &mut Ctx<'_>, instance: &mut Resource, input: &Input) -> Result
     engine::class(class)?;
     let group = settings::parameter_group(ctx, CREATE, input.opt_str("DBParameterGroupName"), &family)?;
     let options = format!("default:postgres-{major}");
+    settings::uses(ctx, CREATE, &format!("og:{options}"))?;
     if input.opt_str("OptionGroupName").is_some_and(|name| name != options) {
         return Err(ApiError::not_simulated("option groups other than the default"));
     }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{combination, invalid, not_found, parameter_group};
 use crate::account::Ctx;
+use crate::authorise::Grant;
 use crate::error::{ApiError, refuse};
 use crate::input::Input;
 use crate::rng::rank;
@@ -298,9 +299,10 @@ pub(super) fn parameter_group(
     asked: Option<&str>,
     family: &str,
 ) -> Result<String, ApiError> {
-    let Some(asked) = asked else { return Ok(parameter_group::default_of(ctx, family)) };
-    let name = asked.to_ascii_lowercase();
+    let name = asked.map_or_else(|| format!("default.{family}"), str::to_ascii_lowercase);
     if name == format!("default.{family}") {
+        // Default groups are resources of the call too: <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/security_iam_id-based-policy-examples-create-and-modify-examples.html>
+        uses(ctx, action, &format!("pg:{name}"))?;
         return Ok(parameter_group::default_of(ctx, family));
     }
     let group = parameter_group::GROUP.permitted(ctx, action, &name)?;
@@ -345,4 +347,10 @@ pub(super) fn port(port: i64) -> Result<i64, ApiError> {
     } else {
         Err(invalid(format!("Invalid port {port}: must be between 1150 and 65535")))
     }
+}
+
+/// Demands the action on something that the instance uses.
+pub(super) fn uses(ctx: &mut Ctx<'_>, action: &str, resource: &str) -> Result<(), ApiError> {
+    let arn = ctx.arn("rds", resource);
+    ctx.authorise(Grant::new(format!("rds:{action}"), arn))
 }

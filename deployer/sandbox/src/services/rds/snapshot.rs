@@ -20,8 +20,8 @@ pub(super) static SNAPSHOT: Noun = Noun {
     words: ("DBSnapshot ", " not found."),
 };
 
-/// The last snapshot of an instance needs its own permission.
-/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrds.html#amazonrds-actions-as-permissions>
+/// The last snapshot of an instance needs the permission that any snapshot needs.
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrds.html>
 pub(super) fn authorise_last(ctx: &mut Ctx<'_>, name: &str) -> Result<(), ApiError> {
     let arn = SNAPSHOT.arn(ctx, name);
     ctx.authorise(Grant::new("rds:CreateDBSnapshot", arn))
