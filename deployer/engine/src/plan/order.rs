@@ -16,6 +16,8 @@ pub(super) enum Certainty {
     Confirmed,
     /// A user goes before what it uses: it has been seen to hold the other's identity.
     Observed,
+    /// What is replaced create-first goes after the new one has come. Without it, it is replaced delete-first.
+    Successor,
     /// Users move over before what they used goes.
     Moves,
     /// A user goes before what it uses: so said the stack when it was last applied.

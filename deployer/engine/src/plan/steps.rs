@@ -39,12 +39,14 @@ struct Draft<'a, 'p> {
     made_by: Vec<std::ops::Range<usize>>,
     /// The node of the first removal; the others follow.
     removals: usize,
+    /// Old and new of what is replaced create-first, by node.
+    successors: Vec<(usize, usize)>,
 }
 
 impl<'a, 'p> Draft<'a, 'p> {
     fn new(judge: &'p Judge<'a>, verdicts: &'p [Verdict<'a>], leaving: &'p Leaving<'a>) -> Self {
         let (steps, edges, made_by) = (Vec::new(), Vec::new(), Vec::with_capacity(verdicts.len()));
-        Self { judge, verdicts, leaving, steps, edges, made_by, removals: 0 }
+        Self { judge, verdicts, leaving, steps, edges, made_by, removals: 0, successors: Vec::new() }
     }
 
     /// The steps that make a desired resource as it should be.
@@ -165,7 +167,8 @@ impl<'a, 'p> Draft<'a, 'p> {
             if self.goes_first(number, stray) {
                 self.edge(made, removal, Certainty::Must);
             } else if stray.because == Some(Gone::Replaced) {
-                self.edge(removal, made, Certainty::Must);
+                self.edge(removal, made, Certainty::Successor);
+                self.successors.push((removal, made));
             } else if stray.because == Some(Gone::Duplicate) {
                 self.edge(removal, made, Certainty::Moves);
             }
@@ -215,9 +218,16 @@ impl<'a, 'p> Draft<'a, 'p> {
 
     /// Puts the steps in order and numbers them.
     fn number(self) -> Result<Vec<Step>, PlanError> {
-        let Self { steps, edges, .. } = self;
+        let Self { mut steps, edges, successors, .. } = self;
         let sorted = sort(steps.len(), edges)
             .map_err(|nodes| PlanError::Cycle(nodes.into_iter().map(|node| steps[node].id.clone()).collect()))?;
+        for (old, new) in successors {
+            if let (false, Action::Create { replaces: Some(replaces), .. }) =
+                (sorted.needs[old].contains(&new), &mut steps[new].action)
+            {
+                replaces.order = Order::DeleteFirst;
+            }
+        }
         let mut numbers = vec![StepNumber(0); steps.len()];
         for (place, node) in sorted.order.iter().enumerate() {
             numbers[*node] = StepNumber(place + 1);

@@ -1,9 +1,9 @@
 //! What is to be done about each desired resource: its found counterpart compared field by field.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use super::error::{Blocker, PlanError};
-use super::matching::{Matches, held_by, identities};
+use super::matching::{Matches, identities};
 use super::options::{LastApplied, Options};
 use super::types::{Because, FieldChange, Inputs};
 use crate::diff;
@@ -58,17 +58,8 @@ impl<'a> Judge<'a> {
     /// The verdicts on all desired resources; what must not be done goes to `blockers`.
     pub(super) fn all(&self, blockers: &mut Vec<Blocker>) -> Result<Vec<Verdict<'a>>, PlanError> {
         let mut verdicts: Vec<Option<Verdict<'a>>> = self.graph.resources.iter().map(|_| None).collect();
-        let mut going_first = HashSet::new();
         for &number in &self.graph.order {
-            let mut verdict = self.one(number, &verdicts)?;
-            if let (What::Replace(order), Some(found)) = (&mut verdict.what, verdict.found) {
-                if held_by(found).any(|text| going_first.contains(text)) {
-                    *order = Order::DeleteFirst;
-                }
-                if *order == Order::DeleteFirst {
-                    going_first.extend(identities(found));
-                }
-            }
+            let verdict = self.one(number, &verdicts)?;
             self.check(number, &verdict, blockers);
             verdicts[number] = Some(verdict);
         }

@@ -67,13 +67,24 @@ pub(crate) struct Account {
     pub(crate) strict: bool,
     /// Of these, others may hold the old one in place while it goes: they are replaced delete-first.
     pub(crate) goes_first: BTreeSet<LogicalId>,
+    /// The kind and the generation in which each resource is wanted.
+    wanted: BTreeMap<LogicalId, (&'static str, Generation)>,
     next: u32,
 }
 
 impl Account {
     pub(crate) fn new(seed: u64) -> Self {
         let (now, objects, dice) = (Duration::ZERO, Vec::new(), Dice(seed));
-        Self { now, objects, dice, weather: CALM, strict: true, goes_first: BTreeSet::new(), next: 0 }
+        Self {
+            now,
+            objects,
+            dice,
+            weather: CALM,
+            strict: true,
+            goes_first: BTreeSet::new(),
+            wanted: BTreeMap::new(),
+            next: 0,
+        }
     }
 
     /// Tells the judge which stack is being applied.
@@ -81,6 +92,9 @@ impl Account {
         let goes_first = stack.resources.values().any(|resource| resource.rules.order == Order::DeleteFirst)
             || self.objects.iter().any(|object| object.rules.order == Order::DeleteFirst || object.failed)
             || self.weather.failing > 0;
+        let generations = wharf_engine::generations(stack).unwrap();
+        let wanted = generations.into_iter().map(|(id, wanted)| (stack.resources[&id].rules.kind, wanted, id));
+        self.wanted = wanted.map(|(kind, wanted, id)| (id, (kind, wanted))).collect();
         self.goes_first =
             if goes_first { self.objects.iter().map(|o| o.id.clone()).collect() } else { BTreeSet::new() };
     }
@@ -239,6 +253,7 @@ impl Account {
             let may = self.goes_first.contains(&self.objects[place].id);
             assert!(!self.strict || may, "{physical} was to go while {} links it", user.physical);
         }
+        self.check_successor(place);
         let object = &mut self.objects[place];
         if object.gone_at.is_some() {
             return fail(Class::Busy, "already deleting");
@@ -249,6 +264,17 @@ impl Account {
             self.objects.remove(place);
         }
         Ok(Reply::Deleted { gone })
+    }
+
+    /// What is replaced create-first stays until the new one works.
+    fn check_successor(&self, place: usize) {
+        let object = &self.objects[place];
+        let Some((kind, wanted)) = self.wanted.get(&object.id) else { return };
+        if self.strict && self.goes_first.is_empty() && object.rules.kind == *kind {
+            let new = self.objects.iter().find(|other| other.id == object.id && other.generation == *wanted);
+            let works = new.is_some_and(|new| new.ready_at <= self.now);
+            assert!(works || *wanted == object.generation, "{} goes before the new one works", object.id);
+        }
     }
 
     /// No resource is created or changed before what it refers to exists.
