@@ -205,13 +205,13 @@ fn hear(
             memory.remember(brief, now, Vec::new());
             Next::Decide
         }
-        (Asked::Create, Err(failure @ Failure { class: Ambiguous | Exists, .. })) => {
+        // Missing: something that it refers to, or a part that was just made, is not seen everywhere yet.
+        (Asked::Create, Err(failure @ Failure { class: Ambiguous | Exists | Missing, .. })) => {
             memory.unsure = Some(now);
             memory.ambiguous |= failure.class == Ambiguous;
             memory.retry(give_up, now, asked, failure)
         }
-        (Asked::Create, Err(failure @ Failure { class: Missing, .. }))
-        | (Asked::Update | Asked::Adopt | Asked::Delete | Asked::Read, Err(failure @ Failure { class: Exists, .. }))
+        (Asked::Update | Asked::Adopt | Asked::Delete | Asked::Read, Err(failure @ Failure { class: Exists, .. }))
         | (_, Err(failure @ Failure { class: Refused | Invalid | Quota | Internal, .. })) => Next::Fail(failure),
         (_, Err(failure)) => memory.retry(give_up, now, asked, failure),
         (_, Ok(reply)) => {

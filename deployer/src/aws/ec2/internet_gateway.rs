@@ -35,8 +35,8 @@ impl Handle<InternetGateway> {
 impl Kind for InternetGateway {
     const RULES: &'static Rules = &Rules {
         kind: "ec2.internet-gateway",
-        // A gateway could move, but not while its VPC has public addresses: another VPC gets its own.
-        fields: &[Field::new("vpc").replaces(), Field::new("tags").owned_by(Owner::Shared)],
+        // One that a run made and did not live to attach is attached by the next.
+        fields: &[Field::new("vpc"), Field::new("tags").owned_by(Owner::Shared)],
         order: Order::CreateFirst,
         protected: false,
         visible_within: std::time::Duration::from_secs(15),
