@@ -5,7 +5,12 @@ mod destroy;
 mod error;
 mod record;
 
-use wharf_engine::{Drift, Found, LastApplied, Options, Plan, Stack, World, drift, plan};
+use std::time::Duration;
+
+use wharf_engine::{
+    Action, Because, Drift, FieldChange, Found, Gone, LastApplied, Options, Plan, Reason, Replaces, Stack, World,
+    drift, plan,
+};
 
 pub use apply::{Applied, Apply, Approval, Who};
 pub use destroy::{Left, TABLE};
@@ -43,6 +48,24 @@ pub struct Planned {
     pub left: Vec<Left>,
     /// The way.
     pub plan: Plan,
+}
+
+/// Reads of EC2 and IAM can be older than a write that was answered seconds ago: what looks as if somebody had
+/// changed it is looked at again after this.
+/// <https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>
+const STALE: Duration = Duration::from_secs(5);
+
+/// True when the plan holds what nobody asked for: a drifted field, a vanished resource, one that exists twice.
+fn surprising(plan: &Plan) -> bool {
+    plan.steps.iter().any(|step| {
+        let changes = match &step.action {
+            Action::Update { changes, .. } | Action::Create { replaces: Some(Replaces { changes, .. }), .. } => changes,
+            _ => &Vec::new(),
+        };
+        let drifted = |change: &FieldChange| matches!(change.because, Because::Drifted { .. });
+        let reasons = [Reason::Vanished, Reason::Gone(Gone::Duplicate)];
+        changes.iter().any(drifted) || step.reasons.iter().any(|reason| reasons.contains(reason))
+    })
 }
 
 impl Session {
@@ -94,6 +117,15 @@ impl Session {
     /// # Errors
     /// As [`Session::look`], or there is no plan.
     pub async fn plan(&self, stack: &Stack, options: &Options) -> Result<Planned, Error> {
+        let planned = self.plan_once(stack, options).await?;
+        if !surprising(&planned.plan) {
+            return Ok(planned);
+        }
+        tokio::time::sleep(STALE).await;
+        self.plan_once(stack, options).await
+    }
+
+    async fn plan_once(&self, stack: &Stack, options: &Options) -> Result<Planned, Error> {
         let (mut world, last, last_run) = self.look(stack).await?;
         let table = destroy::take_table(stack, &mut world);
         let left = match stack.resources.is_empty() {
@@ -109,7 +141,15 @@ impl Session {
     /// # Errors
     /// As [`Session::plan`].
     pub async fn drift(&self, stack: &Stack, options: &Options) -> Result<Vec<Drift>, Error> {
-        let (world, last, _) = self.look(stack).await?;
-        Ok(drift(stack, &world, last.as_ref(), options)?)
+        let look = async || {
+            let (world, last, _) = self.look(stack).await?;
+            Ok::<_, Error>(drift(stack, &world, last.as_ref(), options)?)
+        };
+        let first = look().await?;
+        if first.is_empty() {
+            return Ok(first);
+        }
+        tokio::time::sleep(STALE).await;
+        look().await
     }
 }

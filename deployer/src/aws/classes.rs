@@ -31,6 +31,8 @@ const TABLE: &[Row] = &[
     ("ValidationException", "to assume the role", Class::NotYetVisible),
     ("Gateway.NotAttached", "", Class::NotYetVisible),
     ("InvalidRole", "", Class::NotYetVisible),
+    ("InvalidSubnet", "", Class::NotYetVisible),
+    ("InvalidVPCNetworkStateFault", "", Class::NotYetVisible),
     ("KMSKeyNotAccessibleFault", "", Class::NotYetVisible),
     // In use, draining: minutes.
     ("DependencyViolation", "", Class::Draining),

@@ -36,6 +36,7 @@ fn policy(stack: &str, site: &Site) -> Document {
     let administer = Statement::allow([
         "kms:CancelKeyDeletion",
         "kms:Create*",
+        "kms:Delete*",
         "kms:Describe*",
         "kms:Disable*",
         "kms:Enable*",

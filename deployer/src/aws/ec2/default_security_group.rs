@@ -5,7 +5,7 @@ use aws_sdk_ec2::types::SecurityGroup as Sdk;
 use serde::{Deserialize, Serialize};
 use wharf_engine::{Compare, Estimate, Field, Health, Order, Outputs, Owner, Rules, Value};
 
-use super::rules::{self, Direction, Rule};
+use super::rules::{self, Direction, Peer, Rule};
 use super::security_group::{GROUP, SecurityGroupId, WRITE_RULES, describe, is_default};
 use super::vpc::VpcId;
 use super::{filters, tagging};
@@ -65,8 +65,18 @@ impl Kind for DefaultSecurityGroup {
         let group = answer.security_groups().first().ok_or_else(|| CallError::lacks(ACTION, "the default group"))?;
         let id = group.group_id().ok_or_else(|| CallError::lacks(ACTION, "GroupId"))?;
         tagging::write(aws, id, &new.tags(&self.tags)).await?;
-        let (ingress, egress) =
-            (rules::observe(id, group.ip_permissions()), rules::observe(id, group.ip_permissions_egress()));
+        // The rules that every default group begins with may not be shown yet: they are taken as there.
+        // <https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html>
+        let with = |mut rules: Vec<Rule>, first: Rule| {
+            if !rules.contains(&first) {
+                rules.push(first);
+            }
+            rules
+        };
+        let from_itself = Rule::all(Peer::Itself, "");
+        let to_anywhere = Rule::all(Peer::Ipv4("0.0.0.0/0".to_owned()), "");
+        let ingress = with(rules::observe(id, group.ip_permissions()), from_itself);
+        let egress = with(rules::observe(id, group.ip_permissions_egress()), to_anywhere);
         futures::try_join!(
             rules::change(aws, id, Direction::Ingress, &ingress, &self.ingress),
             rules::change(aws, id, Direction::Egress, &egress, &self.egress),
