@@ -140,6 +140,12 @@ impl World {
         // What a test does by hand is anyone's doing.
         self.sandbox.set_policy(None);
         swept.retain(|found| &found.id == id);
+        // A run also waits for what is no reason for a plan to.
+        for (alone, swept) in alone.iter().zip(&mut swept) {
+            if matches!((&alone.health, &swept.health), (Health::Settling(_), Health::Ready)) {
+                swept.health.clone_from(&alone.health);
+            }
+        }
         assert_eq!(alone, swept);
         assert!(alone.len() < 2, "two of {id}");
         alone.pop()

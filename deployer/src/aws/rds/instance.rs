@@ -321,7 +321,7 @@ impl Kind for Instance {
                 .when(THROUGH_RDS),
             Grant::write(&["ssm:GetParameter"], &["arn:{partition}:ssm:{region}:{account}:parameter/{stack}/*"]),
             Grant::write(&["kms:Decrypt"], KEYS).when(THROUGH_SSM),
-            Grant::write(&["iam:PassRole"], &["arn:{partition}:iam::{account}:role/{stack}-*"]).when(TO_RDS),
+            Grant::write(&["iam:PassRole"], &["arn:{partition}:iam::{account}:role/wharf/{stack}/*"]).when(TO_RDS),
             Grant::write(
                 &["iam:CreateServiceLinkedRole"],
                 &["arn:{partition}:iam::{account}:role/aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS"],

@@ -6,6 +6,8 @@ pub mod snapshots;
 pub mod subnet_group;
 
 mod tagging;
+#[cfg(test)]
+mod tests;
 
 use super::call::CallError;
 use super::kind::New;

@@ -227,6 +227,9 @@ fn upkeep(
     later: &mut Map<String, Value>,
     input: &Input,
 ) -> Result<(), ApiError> {
+    if let Some(support) = input.opt_str("EngineLifecycleSupport") {
+        now.set("EngineLifecycleSupport", support);
+    }
     for name in ["DeletionProtection", "CopyTagsToSnapshot", "AutoMinorVersionUpgrade"] {
         if let Some(flag) = input.opt_bool(name)? {
             now.set(name, flag);
