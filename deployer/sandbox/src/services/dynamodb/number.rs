@@ -134,7 +134,6 @@ impl std::fmt::Display for Number {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -81,7 +81,7 @@ pub(super) fn put(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
         ctx.update(KIND, &key, |image| image.list_mut("imageTags").push(tag.clone().into()));
     }
     let mut image = about(&repository);
-    image["imageId"] = json!({ "imageDigest": digest, "imageTag": tag });
+    image["imageId"] = Wanted { digest: Some(digest), tag }.shown();
     image["imageManifest"] = manifest.into();
     image["imageManifestMediaType"] = media.into();
     Ok(json!({ "image": image }))
@@ -351,7 +351,6 @@ pub(super) fn batch_delete(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use serde_json::{Value, json};
 

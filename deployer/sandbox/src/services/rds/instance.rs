@@ -267,14 +267,11 @@ pub(super) fn describe(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let filters = filters(input, &["db-cluster-id", "db-instance-id", "dbi-resource-id", "domain", "engine"])?;
     let found = INSTANCE.asked(ctx, "DescribeDBInstances", id)?;
     let fits = |instance: &Resource| {
-        filters.iter().all(|(name, values)| {
-            let text = match name.as_str() {
-                "db-instance-id" => values.iter().any(|v| *v == instance.id || *v == instance.text("DBInstanceArn")),
-                "dbi-resource-id" => values.iter().any(|v| v == instance.text("DbiResourceId")),
-                "engine" => values.iter().any(|v| v == instance.text("Engine")),
-                _ => false,
-            };
-            text
+        filters.iter().all(|(name, values)| match name.as_str() {
+            "db-instance-id" => values.iter().any(|v| *v == instance.id || *v == instance.text("DBInstanceArn")),
+            "dbi-resource-id" => values.iter().any(|v| v == instance.text("DbiResourceId")),
+            "engine" => values.iter().any(|v| v == instance.text("Engine")),
+            _ => false,
         })
     };
     let found = found.iter().filter(|instance| fits(instance));

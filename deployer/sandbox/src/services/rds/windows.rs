@@ -108,7 +108,6 @@ pub(super) fn next_maintenance(now: Timestamp, window: &str) -> Timestamp {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
