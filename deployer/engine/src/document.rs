@@ -33,8 +33,13 @@ fn equal(a: &Json, b: &Json) -> bool {
             a.len() == b.len() && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| equal(value, other)))
         }
         // AWS writes the values of conditions as texts.
-        (Json::String(text), Json::Bool(_) | Json::Number(_)) => *text == b.to_string(),
-        (Json::Bool(_) | Json::Number(_), Json::String(text)) => *text == a.to_string(),
+        (Json::String(text), Json::Bool(value)) | (Json::Bool(value), Json::String(text)) => {
+            text == if *value { "true" } else { "false" }
+        }
+        (Json::String(text), Json::Number(value)) | (Json::Number(value), Json::String(text)) => {
+            let value = value.to_string();
+            *text == value
+        }
         _ => a == b,
     }
 }

@@ -11,13 +11,13 @@ pub(crate) struct ApiError {
     pub(crate) code: String,
     pub(crate) message: String,
     pub(crate) status: u16,
-    /// Further members that the error's shape has (JSON services).
-    pub(crate) members: Map<String, Value>,
+    /// Further members that the error's shape has (JSON services); boxed, for every handler answers with this type.
+    pub(crate) members: Box<Map<String, Value>>,
 }
 
 impl ApiError {
     pub(crate) fn with_status(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into(), status, members: Map::new() }
+        Self { code: code.into(), message: message.into(), status, members: Box::default() }
     }
 
     /// Adds a member to the error's body.

@@ -24,7 +24,7 @@ pub(crate) fn encode(output: &Value, request_id: &str) -> Response {
 }
 
 pub(crate) fn encode_error(error: &ApiError, request_id: &str) -> Response {
-    let mut body = error.members.clone();
+    let mut body = (*error.members).clone();
     body.insert("__type".to_owned(), error.code.clone().into());
     body.insert("message".to_owned(), error.message.clone().into());
     response(error.status, &Value::Object(body), request_id)

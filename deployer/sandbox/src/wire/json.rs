@@ -35,7 +35,7 @@ pub(crate) fn encode(protocol: Protocol, output: &Value, request_id: &str) -> Re
 }
 
 pub(crate) fn encode_error(protocol: Protocol, error: &ApiError, request_id: &str) -> Response {
-    let mut body = error.members.clone();
+    let mut body = (*error.members).clone();
     body.insert("__type".to_owned(), error.code.clone().into());
     body.insert("message".to_owned(), error.message.clone().into());
     response(protocol, error.status, Value::Object(body).to_string().into_bytes(), request_id)

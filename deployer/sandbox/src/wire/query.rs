@@ -115,7 +115,7 @@ pub(crate) fn encode_error(namespace: &str, error: &ApiError, request_id: &str) 
     xml::text(&mut out, "Type", if error.status < 500 { "Sender" } else { "Receiver" });
     xml::text(&mut out, "Code", &error.code);
     xml::text(&mut out, "Message", &error.message);
-    xml::members(&mut out, &Value::Object(error.members.clone()), "member");
+    xml::members(&mut out, &Value::Object((*error.members).clone()), "member");
     out.push_str(&format!("</Error><RequestId>{request_id}</RequestId></ErrorResponse>"));
     response(error.status, out, request_id)
 }

@@ -150,7 +150,7 @@ impl Rest {
 
 /// Errors of rest-json: the code in a header, the message in the body.
 pub(crate) fn encode_json_error(error: &ApiError, request_id: &str) -> Response {
-    let mut body = error.members.clone();
+    let mut body = (*error.members).clone();
     body.insert("message".to_owned(), error.message.clone().into());
     let headers =
         [("content-type", "application/json"), ("x-amzn-errortype", &error.code), ("x-amzn-requestid", request_id)];

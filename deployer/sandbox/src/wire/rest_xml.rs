@@ -117,7 +117,7 @@ pub(crate) fn encode_s3_error(error: &ApiError, request_id: &str) -> Response {
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>");
     xml::text(&mut out, "Code", &error.code);
     xml::text(&mut out, "Message", &error.message);
-    xml::members(&mut out, &Value::Object(error.members.clone()), "member");
+    xml::members(&mut out, &Value::Object((*error.members).clone()), "member");
     out.push_str(&format!("<RequestId>{request_id}</RequestId></Error>"));
     query::response(error.status, out, request_id)
 }
