@@ -137,7 +137,7 @@ impl Kind for FlowLog {
     fn grants() -> Vec<Grant> {
         const LOG: &[&str] = &["arn:{partition}:ec2:{region}:{account}:vpc-flow-log/*"];
         const VPC: &[&str] = &["arn:{partition}:ec2:{region}:{account}:vpc/*"];
-        const ROLE: &[&str] = &["arn:{partition}:iam::{account}:role/{stack}-*"];
+        const ROLE: &[&str] = &["arn:{partition}:iam::{account}:role/wharf/{stack}/*"];
         const TO_FLOW_LOGS: &[(&str, &str, &str)] =
             &[("StringEquals", "iam:PassedToService", "vpc-flow-logs.amazonaws.com")];
         let own = [

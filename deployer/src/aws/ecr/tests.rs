@@ -1,5 +1,4 @@
 //! A repository lives in the sandbox from its creation to its deletion.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use wharf_engine::Identity;
 

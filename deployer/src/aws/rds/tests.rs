@@ -1,5 +1,4 @@
 //! Each kind of the database lives in the sandbox from its creation to its deletion.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use wharf_engine::Found;
 

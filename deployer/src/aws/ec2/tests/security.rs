@@ -101,7 +101,7 @@ async fn a_flow_log_lives_from_creation_to_deletion() {
     let wanted = FlowLog {
         vpc: out(&vpc, "id"),
         log_group: "/shop/network/flow".into(),
-        role: "arn:aws:iam::123456789012:role/shop-network-flow-log".into(),
+        role: "arn:aws:iam::123456789012:role/wharf/shop/shop-network-flow-log".into(),
         traffic: Traffic::Rejected,
         format: FORMAT.to_owned(),
         interval: Interval::OneMinute,

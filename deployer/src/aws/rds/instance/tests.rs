@@ -1,5 +1,4 @@
 //! What an instance's observation and requests must hold, against answers as AWS gives them.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;
 
