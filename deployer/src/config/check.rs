@@ -117,10 +117,16 @@ fn windows(database: &Database, places: &Places) -> Option<Problem> {
     if !daily.meets(&weekly) {
         return None;
     }
+    // Whichever of the two the file gives: the other may be a default.
+    let (path, other, text) = if places.has("database.maintenance_window") {
+        ("database.maintenance_window", "backup_window", &database.backup_window)
+    } else {
+        ("database.backup_window", "maintenance_window", &database.maintenance_window)
+    };
     let problem = Problem::error(
         "`database.backup_window` and `database.maintenance_window` meet",
-        places.value_at("database.maintenance_window"),
-        format!("the backup is taken at {} every day", database.backup_window),
+        places.value_at(path),
+        format!("`{other}` is {text}"),
     );
     Some(problem.help("let one begin after the other has ended, such as `03:00-04:00` and `sun:04:30-sun:05:30`"))
 }

@@ -16,6 +16,7 @@ pub(super) fn check(config: &Config, places: &Places) -> Vec<Problem> {
     for (name, service) in &config.services {
         problems.extend(service_name(name, places));
         problems.extend(ports(name, service, places));
+        problems.extend(allow(name, service, places));
         problems.extend(variable_names(name, service, places));
         problems.extend(variables(config, name, service, places));
         problems.extend(plain_secrets(name, service, places));
@@ -46,27 +47,39 @@ fn ports(name: &str, service: &Service, places: &Places) -> Vec<Problem> {
     problems
 }
 
-/// One service may be open to the world; each other that the load balancer reaches says who may.
+/// One service may be open to the world, the first in the file; each other that the load balancer reaches says who
+/// may.
 fn open_to_the_world(config: &Config, places: &Places) -> Vec<Problem> {
-    let mut public = config.services.iter().filter(|(_, service)| service.is_public()).map(|(name, _)| name);
-    let Some(first) = public.next() else { return Vec::new() };
-    // A mail catcher or an admin tool is likelier the one that was forgotten than the application.
-    let restricted = public.map(|name| {
-        let place = places.key_at(&format!("services.{name}"));
+    let key = |name: &str| places.key_at(&format!("services.{name}"));
+    let public = config.services.iter().filter(|(_, service)| service.is_public()).map(|(name, _)| name);
+    let mut public: Vec<&String> = public.collect();
+    public.sort_by_key(|name| key(name).start);
+    let Some((first, others)) = public.split_first() else { return Vec::new() };
+    let restricted = others.iter().map(|name| {
         let message = format!("both `{first}` and `{name}` would be open to the world");
         let help = format!(
-            "add `allow = [\"203.0.113.0/24\"]` with the ranges that may reach `{name}` (or `{first}`, if `{name}` is \
-             the public one), or leave `port` out if it serves nothing outside"
+            "add `allow = [\"203.0.113.0/24\"]` with the ranges that may reach `{name}`, or leave `port` out if it \
+             serves nothing outside"
         );
-        Problem::error(message, place, "`allow` is missing").help(help)
+        Problem::error(message, key(name), "`allow` is missing").help(help)
     });
-    let empty = config.services.iter().filter(|(_, service)| service.allow.as_ref().is_some_and(Vec::is_empty));
-    let empty = empty.map(|(name, _)| {
-        let place = places.value_at(&format!("services.{name}.allow"));
-        let message = format!("`services.{name}.allow` lets nobody in");
-        Problem::error(message, place, "empty").help("name at least one range, or leave `port` out")
-    });
-    restricted.chain(empty).collect()
+    restricted.collect()
+}
+
+/// `allow` that allows nobody, or allows the way to nothing.
+fn allow(name: &str, service: &Service, places: &Places) -> Option<Problem> {
+    let ranges = service.allow.as_ref()?;
+    let path = format!("services.{name}.allow");
+    if ranges.is_empty() {
+        let problem = Problem::error(format!("`{path}` lets nobody in"), places.value_at(&path), "empty");
+        return Some(problem.help("name at least one range, or leave `port` out"));
+    }
+    if service.port.is_none() {
+        let message = format!("`{path}` lets somebody in, but `{name}` has no `port`");
+        let problem = Problem::error(message, places.key_at(&path), "to what?");
+        return Some(problem.help("give the service a `port`, or leave `allow` out"));
+    }
+    None
 }
 
 /// Two services may share a repository when they mean the same by it.

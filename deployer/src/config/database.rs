@@ -1,10 +1,10 @@
 //! `[database]`: PostgreSQL on RDS.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A PostgreSQL database in the private subnets, encrypted, reachable by the tasks alone, over TLS alone.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Database {
     /// PostgreSQL's version: a major one (`17`), within which RDS moves on by itself, or an exact one (`17.4`).
@@ -53,7 +53,7 @@ pub struct Database {
 }
 
 /// How much of Database Insights to keep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Insights {
     /// Seven days of history.

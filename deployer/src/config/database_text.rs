@@ -12,8 +12,8 @@ pub(super) fn version(text: &str) -> Result<(), Fault> {
     match (numbers.next(), numbers.next(), numbers.next()) {
         (Some(Ok(major)), None | Some(Ok(_)), None) if MAJORS.contains(&major) => Ok(()),
         (Some(Ok(major)), None | Some(Ok(_)), None) => wrong(
-            format!("PostgreSQL {major} is not offered by RDS"),
-            format!("write one of {} to {}", MAJORS.start(), MAJORS.end()),
+            format!("asks for PostgreSQL {major}, which RDS does not offer"),
+            format!("write one of `{}` to `{}`", MAJORS.start(), MAJORS.end()),
         ),
         _ => wrong("is not a PostgreSQL version", instead),
     }

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use ipnet::Ipv4Net;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::template::Template;
 
@@ -94,7 +94,7 @@ impl FromStr for StackName {
         let instead = "use at most 20 lower-case letters, digits and single dashes, a letter first, such as `shop`";
         label(text, 20, instead)?;
         if text == "internal" || text.starts_with("internal-") {
-            return wrong("AWS keeps load balancer names that begin with `internal-` for itself", instead);
+            return wrong("begins with `internal`, which AWS keeps for load balancers of its own", instead);
         }
         Ok(Self(text.to_owned()))
     }
@@ -123,7 +123,7 @@ pub(super) fn label(text: &str, most: usize, instead: &str) -> Result<(), Fault>
     } else if upper_case {
         wrong("has upper-case letters", format!("write `{}`", text.to_ascii_lowercase()))
     } else if let Some(strange) = strange {
-        wrong(format!("`{strange}` cannot be part of it"), instead)
+        wrong(format!("has a `{strange}` in it"), instead)
     } else if !text.starts_with(|c: char| c.is_ascii_lowercase()) {
         wrong("does not begin with a letter", instead)
     } else if text.ends_with('-') || text.contains("--") {
@@ -236,7 +236,7 @@ impl FromStr for Cidr {
 
     /// <https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html>
     fn from_str(text: &str) -> Result<Self, Fault> {
-        let net = range(text)?;
+        let net = range(text, 16)?;
         if !PRIVATE.iter().filter_map(|private| private.parse::<Ipv4Net>().ok()).any(|private| private.contains(&net)) {
             return wrong(
                 "is not a private range: hosts on the internet that have these addresses could not be reached",
@@ -270,6 +270,12 @@ impl Default for Cidr {
     }
 }
 
+impl Serialize for Cidr {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl fmt::Display for Cidr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -286,7 +292,7 @@ impl FromStr for SourceRange {
     type Err = Fault;
 
     fn from_str(text: &str) -> Result<Self, Fault> {
-        let net = range(text)?;
+        let net = range(text, 32)?;
         if net.prefix_len() == 0 {
             return wrong(
                 "is the whole world",
@@ -305,11 +311,11 @@ impl SourceRange {
     }
 }
 
-/// An IPv4 range without host bits.
-fn range(text: &str) -> Result<Ipv4Net, Fault> {
+/// An IPv4 range without host bits; an address alone is answered with this length.
+fn range(text: &str, length: u8) -> Result<Ipv4Net, Fault> {
     let Ok(net) = text.parse::<Ipv4Net>() else {
         return match text.parse::<Ipv4Addr>() {
-            Ok(address) => wrong("is an address without a length", format!("write `{address}/32` for this one host")),
+            Ok(address) => wrong("is an address without a length", format!("write `{address}/{length}`")),
             Err(_) => wrong("is not an IPv4 range", "write four numbers up to 255 and a length, such as `10.0.0.0/16`"),
         };
     };

@@ -20,6 +20,9 @@ mod shape;
 mod stack;
 mod suggest;
 mod template;
+#[cfg(test)]
+#[expect(clippy::expect_used, reason = "tests")]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

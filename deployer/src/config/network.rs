@@ -2,12 +2,12 @@
 
 use ipnet::Ipv4Net;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::format::Cidr;
 
 /// The network that everything else stands in.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Network {
     /// The VPC's address range, private (RFC 1918) and between /16 and /25. Each zone takes an eighth of it for its
@@ -26,7 +26,7 @@ pub struct Network {
 }
 
 /// How private subnets reach AWS and the internet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Egress {
     /// One regional NAT gateway over all zones.

@@ -48,6 +48,12 @@ impl Places {
         }
     }
 
+    /// True when the file has this key.
+    #[must_use]
+    pub fn has(&self, path: &str) -> bool {
+        self.0.contains_key(path)
+    }
+
     /// Where the value at `path` stands, or what is nearest above it when the file leaves it to its default.
     #[must_use]
     pub fn value_at(&self, path: &str) -> Range<usize> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::format::{Fault, SourceRange, wrong};
 use super::template::Template;
@@ -40,7 +40,7 @@ pub struct Service {
 }
 
 /// Which images of a repository count, and how long they are kept.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Images {
     /// Which tags are releases, with `*` for anything: they are kept longer than the rest.

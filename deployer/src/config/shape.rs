@@ -158,8 +158,7 @@ impl Look {
                 },
             ),
         };
-        let problem =
-            Problem::error(format!("`{path}` must be {named}"), place, format!("this is a {}", found.type_str()));
+        let problem = Problem::error(format!("`{path}` must be {named}"), place, format!("this is {}", type_of(found)));
         self.problems.push(problem.help(format!("write {example}")));
     }
 }
@@ -169,4 +168,17 @@ fn choices(schema: &Value) -> Vec<&str> {
     let listed = schema.get("enum").and_then(Value::as_array).into_iter().flatten();
     let described = schema.get("oneOf").and_then(Value::as_array).into_iter().flatten();
     listed.chain(described.filter_map(|choice| choice.get("const"))).filter_map(Value::as_str).collect()
+}
+
+/// What a value is, in the words of the messages.
+fn type_of(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
 }

@@ -29,7 +29,7 @@ impl Tour<'_> {
         self.printer.note("");
         let paint = self.printer.out;
         self.printer
-            .result(paint.green("stood up, unchanged, changed, mended, torn down: the account is empty"))
+            .result(paint.green("stood up, unchanged, changed, mended, torn down: nothing is left"))
             .map_err(|_| Failure::ours("nobody reads any more"))?;
         Ok(self)
     }
@@ -123,12 +123,17 @@ impl Tour<'_> {
         let options = Options { allow_destroy: AllowDestroy::All, ..Options::default() };
         let nothing = Stack::default();
         self.apply(&mut act, &session, &nothing, &options, "destroy").await?;
-        let left = self.sandbox.inventory();
+        let (stays, left): (Vec<_>, Vec<_>) =
+            self.sandbox.inventory().into_iter().partition(|left| stays_because(left).is_some());
         if !left.is_empty() {
-            let names: Vec<String> = left.iter().map(|resource| format!("{} {}", resource.kind, resource.id)).collect();
+            let names: Vec<String> = left.iter().map(|left| format!("{} {}", left.kind, left.id)).collect();
             return Err(self.wrong(format!("left in the account: {}", names.join(", "))));
         }
-        self.say(&mut act, |paint| paint.green("the account is empty, by its own inventory"));
+        self.say(&mut act, |paint| paint.green("nothing of the stack is left in the account"));
+        for left in &stays {
+            let why = stays_because(left).unwrap_or_default();
+            self.say(&mut act, |paint| format!("  {} {} {}: {why}", paint.cyan("="), left.kind, left.id));
+        }
         self.close_act(act);
         Ok(())
     }
@@ -149,4 +154,20 @@ async fn open_to_the_world(aws: &Aws, group: &str, port: i32) -> Result<(), Fail
         }
     }
     Err(Failure::ours("the sandbox loses every reply"))
+}
+
+/// What AWS itself keeps in an account that had a stack, and why that is no leftover.
+fn stays_because(left: &wharf_sandbox::Resource) -> Option<&'static str> {
+    match left.kind {
+        "iam.role" if left.id.starts_with("AWSServiceRoleFor") => {
+            Some("AWS's own role for a service, which all that the account has shares")
+        }
+        "kms.key" if left.attrs.get("KeyState").is_some_and(|state| state == "PendingDeletion") => {
+            Some("AWS deletes a key no sooner than after seven days; until then it can be had back")
+        }
+        "logs.group" if left.id == "RDSOSMetrics" => {
+            Some("AWS's own log group of enhanced monitoring, which all databases of the account share")
+        }
+        _ => None,
+    }
 }

@@ -1,5 +1,6 @@
 //! What every act needs: a session in the simulated account, an apply that is shown, the notes of an act.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +54,21 @@ impl Tour<'_> {
         let (real, calls) = ((act.stopwatch)(), self.sandbox.calls() - act.calls);
         let line = format!("  {} of simulated time, {calls} calls, {} of yours", duration(simulated), duration(real));
         self.printer.note(self.printer.err.dim(line));
+        if self.printer.verbose {
+            self.printer.note(self.printer.err.dim(self.calls_by_operation(act.calls)));
+        }
         self.acts.push(Act { title: act.title, text: act.text, simulated, real, calls });
+    }
+
+    /// How often each operation was called since so many calls, most often first.
+    fn calls_by_operation(&self, since: u64) -> String {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for call in self.sandbox.call_log().iter().skip(usize::try_from(since).unwrap_or(usize::MAX)) {
+            *counts.entry(format!("{}:{}", call.service, call.operation)).or_default() += 1;
+        }
+        let mut counts: Vec<_> = counts.into_iter().collect();
+        counts.sort_by_key(|(operation, count)| (std::cmp::Reverse(*count), operation.clone()));
+        counts.iter().map(|(operation, count)| format!("    {count:4} {operation}\n")).collect()
     }
 
     /// Connects as one run does.
