@@ -3,7 +3,7 @@
 
 use aws_sdk_ec2::types::SecurityGroup as Sdk;
 use serde::{Deserialize, Serialize};
-use wharf_engine::{Compare, Estimate, Field, Health, Order, Outputs, Owner, Rules, Value};
+use wharf_engine::{Class, Compare, Estimate, Field, Health, Order, Outputs, Owner, Rules, Value};
 
 use super::rules::{self, Direction, Peer, Rule};
 use super::security_group::{GROUP, SecurityGroupId, WRITE_RULES, describe, is_default};
@@ -62,7 +62,9 @@ impl Kind for DefaultSecurityGroup {
         let filters = vec![filters::filter("vpc-id", vpc), filters::filter("group-name", "default")];
         let send = || aws.ec2.describe_security_groups().set_filters(Some(filters.clone())).send();
         let answer = aws.call(ACTION, vpc, send).await?;
-        let group = answer.security_groups().first().ok_or_else(|| CallError::lacks(ACTION, "the default group"))?;
+        // Every VPC has one; of a VPC just made it may not be shown yet.
+        let unseen = || CallError { class: Class::NotYetVisible, ..CallError::lacks(ACTION, "the default group") };
+        let group = answer.security_groups().first().ok_or_else(unseen)?;
         let id = group.group_id().ok_or_else(|| CallError::lacks(ACTION, "GroupId"))?;
         tagging::write(aws, id, &new.tags(&self.tags)).await?;
         // The rules that every default group begins with may not be shown yet: they are taken as there.
