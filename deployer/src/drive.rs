@@ -95,7 +95,7 @@ impl Driver<'_> {
             if let Some(outcome) = run.outcome() {
                 break outcome;
             }
-            let wake = run.wake_at().map_or_else(|| begun.elapsed() + crate::aws::connect::CALL_TIMEOUT, |at| at);
+            let wake = run.wake_at().unwrap_or_else(|| begun.elapsed() + crate::aws::connect::CALL_TIMEOUT);
             tokio::select! {
                 Some((op, result)) = in_flight.next(), if !in_flight.is_empty() => {
                     run.reply(begun.elapsed(), op, result)?;

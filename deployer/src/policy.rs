@@ -156,7 +156,6 @@ fn one_or_more<'a>(texts: impl ExactSizeIterator<Item = &'a str>) -> Json {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use crate::aws::kind::{OF_THIS_STACK, TAGGED_WITH_THIS_STACK};

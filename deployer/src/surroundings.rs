@@ -29,7 +29,6 @@ pub fn since_epoch() -> Duration {
 }
 
 /// A clock for what a person waits, whatever time the simulated account has.
-#[must_use]
 #[expect(clippy::disallowed_methods, reason = "the tour's own speed is measured by real time, not by the virtual one")]
 pub fn stopwatch() -> impl Fn() -> Duration {
     let begun = std::time::Instant::now();

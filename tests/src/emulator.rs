@@ -43,6 +43,7 @@ impl Emulator {
         Self::start("ministack", command, port)
     }
 
+    #[expect(clippy::disallowed_methods, reason = "an emulator is another process, and time is real for it")]
     fn start(name: &str, mut command: std::process::Command, port: u16) -> Self {
         let log = target().join(format!("{name}-{port}.log"));
         let file = File::create(&log).expect("target/ can be written");

@@ -1,10 +1,7 @@
 //! What the end to end tests stand on: a stack in a sandbox, the sandbox on a port, emulators and judges written by
 //! others.
 
-#![cfg_attr(
-    not(doctest),
-    expect(clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "this crate is tests alone")
-)]
+#![cfg_attr(not(doctest), expect(clippy::panic, clippy::expect_used, reason = "this crate is tests alone"))]
 
 pub mod emulator;
 pub mod python;

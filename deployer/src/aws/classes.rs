@@ -128,7 +128,7 @@ const TABLE: &[Row] = &[
 
 /// The class of an answer of AWS: by code and message; a code that the table does not know is permanent, unless the
 /// HTTP status says that the server failed.
-pub fn class(code: &str, message: &str, status: u16) -> Class {
+pub(super) fn class(code: &str, message: &str, status: u16) -> Class {
     let row = TABLE.iter().find(|(pattern, part, _)| matches(pattern, code) && message.contains(part));
     match row {
         Some((_, _, class)) => *class,

@@ -221,7 +221,6 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use wharf_engine::{LogicalId, Value};
 

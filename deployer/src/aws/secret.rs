@@ -46,7 +46,6 @@ fn spell(bytes: &[u8]) -> Secret<String> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -21,7 +21,6 @@ mod stack;
 mod suggest;
 mod template;
 #[cfg(test)]
-#[expect(clippy::expect_used, reason = "tests")]
 mod tests;
 
 use std::collections::BTreeMap;

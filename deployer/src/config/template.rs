@@ -136,7 +136,6 @@ impl fmt::Display for Variable {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

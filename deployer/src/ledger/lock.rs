@@ -17,7 +17,7 @@ use crate::aws::connect::CALL_TIMEOUT;
 use crate::aws::{CallError, Lease};
 
 /// Time since boot, the time asleep included, so that a suspended machine knows that its lease ran out.
-pub type BootClock = Arc<dyn Fn() -> Duration + Send + Sync>;
+pub(crate) type BootClock = Arc<dyn Fn() -> Duration + Send + Sync>;
 
 /// The lock's times and clock.
 #[derive(Clone)]

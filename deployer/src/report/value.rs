@@ -84,7 +84,6 @@ pub fn duration(time: std::time::Duration) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use serde_json::json;
 

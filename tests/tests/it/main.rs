@@ -1,6 +1,6 @@
 //! End to end tests, in one binary: linking it takes longer than running most of them.
 
-#![expect(clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![expect(clippy::panic, clippy::expect_used, reason = "tests")]
 
 mod cycle;
 mod kill;

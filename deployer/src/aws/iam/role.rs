@@ -323,7 +323,6 @@ fn gone(result: Result<(), CallError>) -> Result<(), CallError> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use crate::aws::policy::{Document, Statement};

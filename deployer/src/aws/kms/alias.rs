@@ -125,7 +125,6 @@ fn outputs(name: &str) -> Outputs {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -315,7 +315,6 @@ async fn change_tags(aws: &Aws, key: &str, now: &Tags, to: &Tags) -> Result<(), 
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use crate::aws::kms::alias::Alias;

@@ -262,7 +262,6 @@ async fn write_tags(aws: &Aws, name: &str, tags: &Tags) -> Result<(), CallError>
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use crate::aws::testing::World;

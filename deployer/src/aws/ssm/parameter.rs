@@ -161,7 +161,6 @@ fn observe(aws: &Aws, seen: sweep::Seen, values: &BTreeMap<String, String>) -> O
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use crate::aws::testing::World;

@@ -189,7 +189,6 @@ fn observe(aws: &Aws, seen: sweep::Seen) -> Found<SecretParameter> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use wharf_engine::Found as Untyped;
 

@@ -48,7 +48,7 @@ pub(super) async fn sweep<K: Kind>(
 }
 
 fn by_tag(aws: &Aws) -> Result<ParameterStringFilter, CallError> {
-    filter(&format!("tag:{}", tags::STACK), None, &[aws.scope.stack.clone()])
+    filter(&format!("tag:{}", tags::STACK), None, std::slice::from_ref(&aws.scope.stack))
 }
 
 fn filter(key: &str, option: Option<&str>, values: &[String]) -> Result<ParameterStringFilter, CallError> {
