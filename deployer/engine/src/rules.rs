@@ -56,19 +56,27 @@ pub struct Field {
     pub compare: Compare,
     /// What a change takes.
     pub change: Change,
+    /// Outputs that a change in place gives another value: who refers to one is changed after it, in the same run.
+    pub renews: &'static [&'static str],
 }
 
 impl Field {
     /// A field that the stack owns, compared exactly, changed in place.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self { name, owner: Owner::Stack, compare: Compare::Exact, change: Change::InPlace }
+        Self { name, owner: Owner::Stack, compare: Compare::Exact, change: Change::InPlace, renews: &[] }
     }
 
     /// The same, where a change needs a new resource.
     #[must_use]
     pub const fn replaces(self) -> Self {
         Self { change: Change::Replace, ..self }
+    }
+
+    /// The same, where a change in place gives these outputs another value.
+    #[must_use]
+    pub const fn renews(self, renews: &'static [&'static str]) -> Self {
+        Self { renews, ..self }
     }
 
     /// The same, with another owner.

@@ -43,6 +43,13 @@ impl Verdict<'_> {
     pub(super) fn is_new(&self) -> bool {
         matches!(self.what, What::Create | What::Replace(_))
     }
+
+    /// True when this output is unknown until apply: it is new, or what changes in place gives it another value.
+    fn makes(&self, output: &str) -> bool {
+        let Some(found) = self.found else { return true };
+        let mut fields = self.changes.iter().filter_map(|change| found.rules.field(&change.field));
+        self.is_new() || fields.any(|field| field.renews.contains(&output))
+    }
 }
 
 /// Everything that verdicts are made of.
@@ -100,7 +107,7 @@ impl<'a> Judge<'a> {
             }
         }
         let lookup = |reference: &Reference| {
-            let verdict = target(reference).filter(|verdict| !verdict.is_new())?;
+            let verdict = target(reference).filter(|verdict| !verdict.makes(&reference.output))?;
             verdict.found?.outputs.get(&reference.output).cloned()
         };
         Ok(resource.inputs.iter().map(|(name, value)| (name.clone(), value.resolve(&lookup))).collect())

@@ -203,7 +203,7 @@ impl Kind for Instance {
             Field::new("username").replaces(),
             Field::new("password"),
             Field::new("password_version"),
-            Field::new("port"),
+            Field::new("port").renews(&["port"]),
             Field::new("publicly_accessible"),
             Field::new("backup_days"),
             Field::new("backup_window"),

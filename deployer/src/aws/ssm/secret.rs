@@ -69,10 +69,11 @@ impl Kind for SecretParameter {
         kind: "ssm.secret",
         fields: &[
             Field::new("name").replaces(),
-            Field::new("description"),
-            Field::new("key"),
-            Field::new("length"),
-            Field::new("rotation").compared(Compare::AtLeast),
+            // Whatever is written of a parameter is another version of it.
+            Field::new("description").renews(&["version"]),
+            Field::new("key").renews(&["version"]),
+            Field::new("length").renews(&["version"]),
+            Field::new("rotation").compared(Compare::AtLeast).renews(&["version"]),
             Field::new("tags").owned_by(Owner::Shared),
         ],
         order: Order::CreateFirst,

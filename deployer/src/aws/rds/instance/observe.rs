@@ -184,6 +184,10 @@ fn health(instance: &Sdk, in_run: bool, at_once: bool) -> Health {
         "deleting" | "delete-precheck" => Health::Deleting,
         "failed" | "restore-error" | "insufficient-capacity" => Health::Failed(status.to_owned()),
         "stopped" => Health::Settling("stopped: start it with `aws rds start-db-instance`".to_owned()),
+        // Its key is disabled: with the key, the data are there again.
+        "inaccessible-encryption-credentials-recoverable" => {
+            Health::Settling(format!("{status}: enable its key, and start it if AWS does not"))
+        }
         _ if status.starts_with("incompatible-") || status.starts_with("inaccessible-") => {
             Health::Failed(status.to_owned())
         }
