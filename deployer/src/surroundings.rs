@@ -59,29 +59,59 @@ fn since_boot() -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-/// Ends when somebody wants to stop: Ctrl-C, or the signal that a CI system sends. The second time it is final.
-pub async fn interrupted(on_first: impl Fn()) {
-    stop_signal().await;
-    on_first();
-    tokio::spawn(async {
-        stop_signal().await;
+/// Ends when somebody wants to stop: Ctrl-C, or the signal that a CI system sends. It listens from now on, also while
+/// nobody waits for it yet. The second time it is final.
+pub fn interrupted(on_first: impl Fn() + Send + 'static) -> impl Future<Output = ()> {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let signals = Signals::listen();
+    tokio::spawn(async move {
+        let Ok(mut signals) = signals else { return std::future::pending().await };
+        signals.next().await;
+        on_first();
+        let _ = tell.send(());
+        signals.next().await;
         std::process::exit(130);
     });
-}
-
-async fn stop_signal() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
+    async move {
+        if told.await.is_err() {
+            std::future::pending::<()>().await;
         }
     }
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }

@@ -322,7 +322,8 @@ impl CallError {
     {
         let cause = chain(error);
         let (class, hint) = match error {
-            SdkError::ConstructionFailure(_) if cause.contains("credential") => {
+            // Which of the two it is depends on how far the SDK came.
+            SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_) if cause.contains("credential") => {
                 (Class::Refused, Some("no usable AWS credentials: see `aws configure list`".to_owned()))
             }
             SdkError::ConstructionFailure(_) => (Class::Internal, None),

@@ -86,8 +86,11 @@ pub(super) async fn run(
             ));
         },
     };
-    let stopping = || printer.note("stopping: calls in flight finish, none is started (again to stop at once)");
-    let applied = with_ticks(open.session.apply(request, surroundings::interrupted(stopping)), &progress).await;
+    let loud = printer.clone();
+    let interrupt = surroundings::interrupted(move || {
+        loud.note("stopping: calls in flight finish, none is started (again to stop at once)");
+    });
+    let applied = with_ticks(open.session.apply(request, interrupt), &progress).await;
     progress.end();
     let applied = applied.map_err(Failure::from)?;
     report(context, open, command, &applied)

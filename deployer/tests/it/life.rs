@@ -1,0 +1,152 @@
+//! A stack's life in an account on a port, by the real binary.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Output, Stdio};
+
+use super::account::Account;
+use super::{Dir, ends_with, err, json, out, run, wharf};
+
+/// No database and no NAT gateway: what takes minutes is the library's tests' affair, in virtual time.
+const STACK: &str = r#"
+[stack]
+name = "shop"
+region = "us-east-1"
+account = "123456789012"
+
+[network]
+egress = "public"
+flow_logs = false
+
+[services.web]
+repository = "web"
+port = 8000
+env = { DEBUG = "False" }
+secrets = { SECRET_KEY = "${secret.key}" }
+"#;
+
+struct Shop {
+    account: Account,
+    dir: Dir,
+    file: String,
+}
+
+impl Shop {
+    fn open(name: &str) -> Self {
+        let dir = Dir::new(name);
+        let file = dir.write("wharf.toml", STACK);
+        Self { account: Account::serve("600"), dir, file }
+    }
+
+    fn wharf(&self, arguments: &[&str]) -> Command {
+        wharf(&[arguments, &["--config", &self.file, "--endpoint-url", &self.account.url]].concat())
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.wharf(arguments).output().unwrap()
+    }
+}
+
+#[test]
+fn a_saved_plan_is_done_once_and_refused_when_the_world_has_moved() {
+    let shop = Shop::open("saved");
+    let plan = shop.dir.path("plan.json");
+    ends_with(&shop.run(&["plan", "--out", &plan]), 0);
+
+    let applied = shop.run(&["apply", &plan]);
+    ends_with(&applied, 0);
+    assert!(err(&applied).contains("✓ create network.vpc"), "{}", err(&applied));
+
+    let again = shop.run(&["apply", &plan]);
+    ends_with(&again, 3);
+    assert!(err(&again).contains("plan again"), "{}", err(&again));
+
+    let quiet = shop.run(&["plan"]);
+    assert!(out(&quiet).contains("nothing to do"), "{}", out(&quiet));
+    ends_with(&shop.run(&["drift"]), 0);
+}
+
+#[test]
+fn every_command_tells_programs_what_it_tells_people() {
+    let shop = Shop::open("programs");
+    let applied = json(&shop.run(&["apply", "--yes", "--json"]));
+    assert_eq!(applied["complete"], true);
+
+    let plan = json(&shop.run(&["plan", "--json"]));
+    assert_eq!(plan["counts"]["create"], 0);
+    assert_eq!(plan["steps"].as_array().map(Vec::len), Some(0));
+
+    let status = json(&shop.run(&["status", "--json"]));
+    let resources = status["resources"].as_array().unwrap();
+    assert!(resources.iter().any(|r| r["id"] == "network.vpc" && r["health"] == "ready"));
+    assert_eq!(status["missing"].as_array().map(Vec::len), Some(0));
+
+    let outputs = json(&shop.run(&["outputs", "network.vpc", "--json"]));
+    assert!(outputs["outputs"]["network.vpc"]["id"].as_str().unwrap().starts_with("vpc-"));
+
+    let env = json(&shop.run(&["env", "web", "--json"]));
+    let variables = env["services"]["web"].as_array().unwrap();
+    assert!(variables.iter().any(|v| v["name"] == "DEBUG" && v["value"] == "False"));
+    assert!(variables.iter().any(|v| v["name"] == "SECRET_KEY" && v["secret"] == true && v["value"].is_null()));
+
+    let history = json(&shop.run(&["history", "--json"]));
+    assert_eq!(history["runs"][0]["command"], "apply");
+    assert_eq!(json(&shop.run(&["stacks", "--json"]))["stacks"][0]["name"], "shop");
+    assert!(json(&shop.run(&["unlock", "--json"]))["lock"].is_null());
+    assert_eq!(json(&shop.run(&["drift", "--json"]))["drift"].as_array().map(Vec::len), Some(0));
+
+    let destroyed = json(&shop.run(&["destroy", "--yes", "--allow-destroy", "all", "--json"]));
+    assert_eq!(destroyed["complete"], true);
+    let stacks = json(&shop.run(&["stacks", "--json"]));
+    assert_eq!(stacks["stacks"].as_array().map(Vec::len), Some(0));
+}
+
+#[test]
+fn the_credentials_of_another_account_are_refused_before_anything_is_done() {
+    let shop = Shop::open("guard");
+    let file = shop.dir.write("other.toml", &STACK.replace("123456789012", "210987654321"));
+    let output = run(&["apply", "--yes", "--config", &file, "--endpoint-url", &shop.account.url]);
+    ends_with(&output, 3);
+    assert!(
+        err(&output).contains("account 123456789012, the stack belongs to account 210987654321"),
+        "{}",
+        err(&output)
+    );
+    let status = json(&shop.run(&["status", "--json"]));
+    assert_eq!(status["resources"].as_array().map(Vec::len), Some(0));
+}
+
+#[test]
+fn what_an_interrupt_left_is_told_and_the_next_apply_carries_on() {
+    let shop = Shop::open("interrupt");
+    let mut command = shop.wharf(&["apply", "--yes"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut progress = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("✓") {
+        assert!(progress.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    progress.read_to_string(&mut said).unwrap();
+    let output = child.wait_with_output().unwrap();
+    // On a fast machine it can be over before it is interrupted.
+    if !output.status.success() {
+        ends_with(&output, 130);
+        assert!(said.contains("stopping: calls in flight finish"), "{said}");
+        assert!(out(&output).contains("carries on"), "{}", out(&output));
+    }
+    ends_with(&shop.run(&["apply", "--yes"]), 0);
+    assert!(out(&shop.run(&["plan"])).contains("nothing to do"));
+}
+
+#[test]
+fn the_sandbox_shows_a_whole_life_and_leaves_nothing() {
+    let dir = Dir::new("tour");
+    let report = dir.path("report.html");
+    let infra = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/wharf.toml");
+    let tour = json(&run(&["sandbox", "--json", "--config", infra, "--report", &report]));
+    let titles: Vec<_> = tour["acts"].as_array().unwrap().iter().map(|act| act["title"].as_str().unwrap()).collect();
+    assert_eq!(titles.len(), 5, "{titles:?}");
+    let page = std::fs::read_to_string(report).unwrap();
+    assert!(page.contains("nothing of the stack is left in the account"));
+}
