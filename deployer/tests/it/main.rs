@@ -1,5 +1,7 @@
 //! The real binary, as scripts and people use it.
 
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+
 mod account;
 mod life;
 mod usage;
