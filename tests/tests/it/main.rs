@@ -3,4 +3,5 @@
 #![expect(clippy::panic, clippy::expect_used, reason = "tests")]
 
 mod cycle;
+mod emulators;
 mod kill;
