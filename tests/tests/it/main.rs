@@ -5,3 +5,4 @@
 mod cycle;
 mod emulators;
 mod kill;
+mod models;
