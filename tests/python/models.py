@@ -29,8 +29,18 @@ COMMON = {
     "ServiceUnavailableException", "Unavailable", "ValidationError", "ValidationException", "InvalidParameterValue",
     "InvalidParameterCombination", "MissingParameter", "InvalidAction", "UnknownOperationException",
 }
+# Where AWS answers otherwise than its own model says, with the page that shows it.
+AWS_ITSELF = {
+    # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpcEndpoint.html (its example: `available`)
+    ("VpcEndpoint.State", "available"), ("VpcEndpoint.State", "pending"), ("VpcEndpoint.State", "deleting"),
+    # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InternetGatewayAttachment.html (`available` when
+    # attached to a VPC)
+    ("InternetGatewayAttachment.State", "available"),
+}
 session = botocore.session.get_session()
 loader = session.get_component("data_loader")
+# The members of those, by the names of their enumerations.
+ENUMS_OF = {"State": "VpcEndpoint.State", "AttachmentStatus": "InternetGatewayAttachment.State"}
 models = {}
 
 
@@ -134,6 +144,8 @@ def unquery(shape, pairs, path, faults, ec2):
 def walk(shape, value, path, faults):
     """Unknown members, wrong types and values outside of an enumeration; the rest is botocore's validator's."""
     kind = shape.type_name
+    if kind == "string" and (ENUMS_OF.get(shape.name), value) in AWS_ITSELF:
+        return None
     if value is None:
         faults.add(path, "is null")
     elif kind == "structure":
@@ -321,6 +333,8 @@ def check_response(exchange, operation, faults):
             element.extend(child for child in root if local(child.tag) == "return")
         elif not extra and shape is None and inner:
             faults.add("", f"answers nothing, got {[local(child.tag) for child in inner]}")
+        if shape is None:
+            return None
     else:
         wrapper = shape.serialization.get("resultWrapper") if shape is not None else None
         children = {local(child.tag): child for child in root}

@@ -25,7 +25,9 @@ secrets = { DB_PASSWORD = "${database.password}" }
 async fn session(url: &str, config: &Config, run: &str) -> Session {
     let connect = Connect { region: "us-east-1".to_owned(), endpoint_url: Some(url.to_owned()), ..Connect::default() };
     let silent: Observer = Arc::new(|_| {});
-    let session = Session::open(&connect, config.stack.name.as_str(), None, run, silent).await.unwrap_or_else(|e| panic!("{e:?}"));
+    let session = Session::open(&connect, config.stack.name.as_str(), None, run, silent)
+        .await
+        .unwrap_or_else(|e| panic!("{e:?}"));
     session.without_final_snapshots()
 }
 
@@ -40,7 +42,7 @@ async fn run(session: &Session, stack: &Stack, command: &'static str) -> Applied
         timing: virtual_timing(),
         limits: Limits::default(),
         on_plan: &|_| {},
-        on_event: &|event| eprintln!("{event:?}"),
+        on_event: &|_| {},
         on_wait: &|_| {},
     };
     let applied = session.apply(request, std::future::pending()).await.unwrap_or_else(|e| panic!("{command}: {e:?}"));

@@ -104,9 +104,16 @@ fn is_wrapper(name: &str) -> bool {
 }
 
 pub(crate) fn encode(operation: &str, namespace: &str, output: &Value, request_id: &str) -> Response {
-    let mut out = format!("<{operation}Response xmlns=\"{namespace}\"><{operation}Result>");
-    xml::members(&mut out, output, "member");
-    out.push_str(&format!("</{operation}Result><ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{operation}Response>"));
+    let mut out = format!("<{operation}Response xmlns=\"{namespace}\">");
+    // An operation that answers nothing has no element for it either.
+    if output.as_object().is_none_or(|members| !members.is_empty()) {
+        out.push_str(&format!("<{operation}Result>"));
+        xml::members(&mut out, output, "member");
+        out.push_str(&format!("</{operation}Result>"));
+    }
+    out.push_str(&format!(
+        "<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{operation}Response>"
+    ));
     response(200, out, request_id)
 }
 

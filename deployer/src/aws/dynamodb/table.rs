@@ -165,11 +165,17 @@ const WRITES: &[&str] = &[
 
 /// The table of this name: the stack's, or a foreign one where the stack wants one.
 async fn observe(aws: &Aws, name: &str, wanted: Option<&LogicalId>) -> Result<Option<Found<Table>>, CallError> {
-    let read =
-        async { futures::try_join!(describe(aws, name), tags_of(aws, name), recovery(aws, name), expires(aws, name)) };
-    let (table, all, recovery, expires) = match read.await {
+    let (table, all, recovery, expires) =
+        futures::join!(describe(aws, name), tags_of(aws, name), recovery(aws, name), expires(aws, name));
+    // Whether there is a table, its own description says; what it is asked for beside may be put in other words.
+    let table = match table {
         Err(error) if error.class == Class::Missing => return Ok(None),
         answer => answer?,
+    };
+    let (all, recovery, expires) = match (all, recovery, expires) {
+        (Ok(all), Ok(recovery), Ok(expires)) => (all, recovery, expires),
+        (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) if error.class == Class::Missing => return Ok(None),
+        (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => return Err(error),
     };
     let (id, identity) = match (tags::read(&aws.scope.stack, &all), wanted) {
         (Some(ours), _) => ours,

@@ -58,15 +58,14 @@ impl Rule {
         (&self.protocol, self.from, self.to, &self.peer) == (&other.protocol, other.from, other.to, &other.peer)
     }
 
-    /// The rule as an argument of the call that does `verb` to rules of `group`. To be revoked it is told by what it
-    /// allows alone: its description may have been changed since.
-    fn permission(&self, group: &str, verb: Verb) -> Result<IpPermission, CallError> {
+    /// The rule as an argument of a call about rules of `group`.
+    fn permission(&self, group: &str, described: bool) -> Result<IpPermission, CallError> {
         let ports = (self.protocol != "-1").then_some((self.from, self.to));
         let permission = IpPermission::builder()
             .ip_protocol(&self.protocol)
             .set_from_port(ports.map(|(from, _)| from))
             .set_to_port(ports.map(|(_, to)| to));
-        let about = Some(self.description.clone()).filter(|text| !text.is_empty() && verb != Verb::Revoke);
+        let about = Some(self.description.clone()).filter(|text| !text.is_empty() && described);
         let pair = |id: &str| UserIdGroupPair::builder().group_id(id).set_description(about.clone()).build();
         Ok(match &self.peer {
             Peer::Ipv4(range) => permission.ip_ranges(IpRange::builder().cidr_ip(range).set_description(about).build()),
@@ -147,8 +146,9 @@ pub(super) async fn change(
 /// All rules in one call. AWS takes all or none: when one of them is as it should be already, because what was read
 /// was stale or an earlier reply was lost, they go one by one, and those are passed over.
 async fn put(aws: &Aws, group: &str, direction: Direction, verb: Verb, rules: Vec<&Rule>) -> Result<(), CallError> {
-    let permissions: Vec<IpPermission> =
-        rules.iter().map(|rule| rule.permission(group, verb)).collect::<Result<_, _>>()?;
+    let told = |described| rules.iter().map(|rule| rule.permission(group, described)).collect::<Result<Vec<_>, _>>();
+    // A rule is revoked by what it allows: its description may have been changed since.
+    let permissions = told(verb != Verb::Revoke)?;
     if permissions.is_empty() {
         return Ok(());
     }
@@ -161,7 +161,8 @@ async fn put(aws: &Aws, group: &str, direction: Direction, verb: Verb, rules: Ve
         Err(error) if done(&error) => {}
         other => return other,
     }
-    for permission in &permissions {
+    // AWS does not need the description of what it revokes, but may be told it.
+    for permission in &told(true)? {
         match send(aws, group, direction, verb, std::slice::from_ref(permission)).await {
             Err(error) if done(&error) => {}
             other => other?,

@@ -108,7 +108,10 @@ impl Kind for Key {
         }
         if changed.has("policy") {
             let policy = self.policy.get()?;
-            aws.call("kms:PutKeyPolicy", key, || aws.kms.put_key_policy().key_id(key).policy(policy).send()).await?;
+            aws.call("kms:PutKeyPolicy", key, || {
+                aws.kms.put_key_policy().key_id(key).policy_name(POLICY).policy(policy).send()
+            })
+            .await?;
         }
         if changed.has("description") {
             let send = || aws.kms.update_key_description().key_id(key).description(&self.description).send();
@@ -198,6 +201,10 @@ async fn sweep(aws: &Aws, query: &Query<Key>) -> Result<Vec<Ours>, CallError> {
     Ok(found)
 }
 
+/// A key has one policy, and this is its name.
+/// <https://docs.aws.amazon.com/kms/latest/APIReference/API_GetKeyPolicy.html>
+const POLICY: &str = "default";
+
 /// Those of the keys that carry the stack's identity.
 async fn tagged(aws: &Aws, keys: impl IntoIterator<Item = String>) -> Result<Vec<Ours>, CallError> {
     let ours = keys.into_iter().map(|key| async move {
@@ -223,7 +230,8 @@ async fn observe(aws: &Aws, ours: Ours) -> Result<Option<Found<Key>>, CallError>
     let key = &ours.key;
     let read = async {
         let describe = aws.call("kms:DescribeKey", key, || aws.kms.describe_key().key_id(key).send());
-        let policy = aws.call("kms:GetKeyPolicy", key, || aws.kms.get_key_policy().key_id(key).send());
+        let policy =
+            aws.call("kms:GetKeyPolicy", key, || aws.kms.get_key_policy().key_id(key).policy_name(POLICY).send());
         let status = || aws.kms.get_key_rotation_status().key_id(key).send();
         futures::try_join!(describe, policy, aws.call("kms:GetKeyRotationStatus", key, status))
     };
