@@ -6,3 +6,4 @@ mod cycle;
 mod emulators;
 mod kill;
 mod models;
+mod terraform;

@@ -1,0 +1,70 @@
+//! The real Terraform with AWS's provider judges the sandbox: it stands up a platform of its own, finds nothing to
+//! change, and takes it down.
+//!
+//! Its provider is no package of a registry that cargo knows, so it is looked for: a directory that holds
+//! `registry.terraform.io/hashicorp/aws`, as `terraform providers mirror` makes it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use wharf_sandbox::{Sandbox, Weather};
+use wharf_tests::python::succeed;
+use wharf_tests::served::Served;
+use wharf_tests::stack::in_virtual_time;
+use wharf_tests::{root, target};
+
+/// An hour of the account passes in a few seconds.
+const SPEED: f64 = 900.0;
+
+/// Directories that mirrors are kept in, beside what `WHARF_TERRAFORM_MIRROR` says.
+const ROOTS: &[&str] = &["/opt", "/usr/local/share/terraform", "/usr/share/terraform"];
+
+fn mirror() -> PathBuf {
+    let named = option_env!("WHARF_TERRAFORM_MIRROR").map(PathBuf::from);
+    let beside = ROOTS.iter().flat_map(|root| {
+        let entries = std::fs::read_dir(root).into_iter().flatten().flatten().map(|entry| entry.path());
+        std::iter::once(PathBuf::from(root)).chain(entries)
+    });
+    let found = named.into_iter().chain(beside).find(|path| path.join("registry.terraform.io/hashicorp/aws").is_dir());
+    found.unwrap_or_else(|| {
+        panic!(
+            "no mirror of Terraform's AWS provider in {ROOTS:?}: run `terraform providers mirror DIRECTORY` in \
+             tests/terraform/step1 and set WHARF_TERRAFORM_MIRROR=DIRECTORY"
+        )
+    })
+}
+
+fn terraform(at: &Path, endpoint: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new("terraform");
+    command.arg(format!("-chdir={}", at.display())).args(arguments);
+    command.env("TF_CLI_CONFIG_FILE", at.join("terraform.rc")).env("TF_VAR_endpoint", endpoint);
+    command.env("TF_IN_AUTOMATION", "1").env("CHECKPOINT_DISABLE", "1").env_remove("AWS_PROFILE");
+    command
+}
+
+#[test]
+fn terraform_applies_plans_empty_and_destroys_a_platform_of_its_own_on_the_sandbox() {
+    let at = target().join("terraform-step1");
+    // What an earlier run left belongs to an account that is gone.
+    let _ = std::fs::remove_dir_all(&at);
+    std::fs::create_dir_all(&at).expect("target/ can be written");
+    std::fs::copy(root().join("tests/terraform/step1/main.tf"), at.join("main.tf")).expect("the HCL can be copied");
+    let rc = format!("provider_installation {{\n  filesystem_mirror {{\n    path = {:?}\n  }}\n}}\n", mirror());
+    std::fs::write(at.join("terraform.rc"), rc).expect("target/ can be written");
+
+    let served = in_virtual_time(async {
+        Served::copy_of(&Sandbox::builder().seed(9).weather(Weather::calm()).build(), SPEED)
+    });
+    let run = |arguments: &[&str]| {
+        let what = format!("terraform {}", arguments.join(" "));
+        succeed(&mut terraform(&at, &served.url, arguments), &what);
+    };
+    run(&["init", "-no-color", "-input=false"]);
+    run(&["apply", "-no-color", "-input=false", "-auto-approve"]);
+    assert!(served.sandbox.inventory().len() > 30, "Terraform says it is done, but little is there");
+    // 0: nothing to do; 2: something to do.
+    run(&["plan", "-no-color", "-input=false", "-detailed-exitcode"]);
+    run(&["destroy", "-no-color", "-input=false", "-auto-approve"]);
+    let left: Vec<_> = served.sandbox.inventory().into_iter().map(|resource| (resource.kind, resource.id)).collect();
+    assert_eq!(left, []);
+}
