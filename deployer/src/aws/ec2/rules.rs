@@ -163,7 +163,12 @@ async fn put(aws: &Aws, group: &str, direction: Direction, verb: Verb, rules: Ve
     }
     // AWS does not need the description of what it revokes, but may be told it.
     for permission in &told(true)? {
-        match send(aws, group, direction, verb, std::slice::from_ref(permission)).await {
+        let permission = std::slice::from_ref(permission);
+        match send(aws, group, direction, verb, permission).await {
+            // What is allowed already may be described otherwise.
+            Err(error) if done(&error) && verb == Verb::Authorize => {
+                send(aws, group, direction, Verb::Describe, permission).await?;
+            }
             Err(error) if done(&error) => {}
             other => other?,
         }
