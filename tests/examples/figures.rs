@@ -49,7 +49,7 @@ async fn figures() -> Result<(), Box<dyn Error>> {
     let meter = Meter::start(&sandbox);
     let planned = session.plan(&stack, &Options::default()).await?;
     meter.print("plan, nothing to do");
-    println!("  sequential round trips  {:>8}", meter.round_trips());
+    println!("  in round trips, at most {:>8}", meter.round_trips());
     if !planned.plan.steps.is_empty() {
         return Err(format!("{} steps are left after an apply", planned.plan.steps.len()).into());
     }
@@ -125,7 +125,7 @@ impl<'a> Meter<'a> {
         println!("  model time              {:>8.1} s", self.begun.elapsed().as_secs_f64());
     }
 
-    /// How many calls went one after the other, where nothing but calls took time.
+    /// How many calls went one after the other at most: waiting for a rate counts as if calls did.
     fn round_trips(&self) -> u128 {
         self.begun.elapsed().as_millis().div_ceil(CALL.as_millis())
     }

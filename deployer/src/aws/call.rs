@@ -175,14 +175,13 @@ impl Aws {
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        let (service, operation) = action.split_once(':').unwrap_or((action, ""));
-        let reads = is_read(operation);
+        let reads = is_read(action.split_once(':').map_or("", |(_, operation)| operation));
         let mut wait = FIRST_WAIT;
         for attempt in 1.. {
             if let (false, Some(lease)) = (reads, &self.lease) {
                 lease.check().map_err(|reason| CallError::lease_lost(action, reason))?;
             }
-            self.buckets.take(service, reads).await;
+            self.buckets.take(action, reads).await;
             let begun = tokio::time::Instant::now();
             let error = match send().await {
                 Ok(answer) => {

@@ -13,22 +13,25 @@ struct Rate {
     per_second: f64,
 }
 
-/// The rate for calls of an action. EC2 publishes its buckets
-/// (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>); others are what their quota pages
-/// say, or a cautious value where they say nothing.
-fn rate(service: &str, reads: bool) -> Rate {
-    let (burst, per_second) = match (service, reads) {
-        ("ec2", true) => (50.0, 10.0),
-        ("ec2", false) => (50.0, 5.0),
-        ("rds", _) => (300.0, 12.0),
-        ("iam", _) => (40.0, 15.0),
-        ("ssm", true) => (40.0, 40.0),
-        ("ssm", false) => (10.0, 3.0),
-        ("logs", _) => (10.0, 10.0),
-        ("kms", _) => (20.0, 10.0),
-        _ => (40.0, 20.0),
+/// The bucket that calls of an action draw from, and its rate. EC2 publishes its buckets
+/// (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>), SSM some of them
+/// (<https://docs.aws.amazon.com/general/latest/gr/ssm.html#limits_ssm>); others are what their quota pages say, or a
+/// cautious value where they say nothing.
+fn bucket(action: &'static str, reads: bool) -> (&'static str, Rate) {
+    let (service, operation) = action.split_once(':').unwrap_or((action, ""));
+    let (name, burst, per_second) = match (service, operation) {
+        ("ec2", _) if reads => (service, 50.0, 10.0),
+        ("ec2", _) => (service, 50.0, 5.0),
+        ("rds", _) => (service, 300.0, 12.0),
+        ("iam", _) => (service, 40.0, 15.0),
+        ("ssm", "GetParameter" | "GetParameters" | "GetParametersByPath") => (service, 40.0, 40.0),
+        ("ssm", "PutParameter") => (action, 10.0, 3.0),
+        ("ssm", _) => (action, 10.0, 5.0),
+        ("logs", _) => (service, 10.0, 10.0),
+        ("kms", _) => (service, 20.0, 10.0),
+        _ => (service, 40.0, 20.0),
     };
-    Rate { burst, per_second }
+    (name, Rate { burst, per_second })
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -37,23 +40,23 @@ struct Bucket {
     at: Instant,
 }
 
-/// One bucket for each service and kind of call.
+/// The buckets that were drawn from, those for reading apart from those for writing.
 #[derive(Debug, Default)]
-pub(super) struct Buckets(Mutex<BTreeMap<(String, bool), Bucket>>);
+pub(super) struct Buckets(Mutex<BTreeMap<(&'static str, bool), Bucket>>);
 
 impl Buckets {
-    /// Waits until a call of `service` is within its rate.
-    pub(super) async fn take(&self, service: &str, reads: bool) {
-        if let Some(wait) = self.reserve(service, reads, Instant::now()) {
+    /// Waits until a call of `action` is within its rate.
+    pub(super) async fn take(&self, action: &'static str, reads: bool) {
+        if let Some(wait) = self.reserve(action, reads, Instant::now()) {
             tokio::time::sleep(wait).await;
         }
     }
 
     /// Takes a token, on credit when there is none: answers how long until that token exists.
-    fn reserve(&self, service: &str, reads: bool, now: Instant) -> Option<Duration> {
-        let rate = rate(service, reads);
+    fn reserve(&self, action: &'static str, reads: bool, now: Instant) -> Option<Duration> {
+        let (name, rate) = bucket(action, reads);
         let mut buckets = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let bucket = buckets.entry((service.to_owned(), reads)).or_insert(Bucket { tokens: rate.burst, at: now });
+        let bucket = buckets.entry((name, reads)).or_insert(Bucket { tokens: rate.burst, at: now });
         let refill = now.saturating_duration_since(bucket.at).as_secs_f64() * rate.per_second;
         bucket.tokens = (bucket.tokens + refill).min(rate.burst) - 1.0;
         bucket.at = now;
@@ -69,7 +72,7 @@ mod tests {
     fn a_burst_passes_and_what_follows_is_spread_at_the_rate() {
         let buckets = Buckets::default();
         let now = Instant::now();
-        let waits: Vec<_> = (0..52).map(|_| buckets.reserve("ec2", false, now)).collect();
+        let waits: Vec<_> = (0..52).map(|_| buckets.reserve("ec2:CreateVpc", false, now)).collect();
         assert!(waits[..50].iter().all(Option::is_none));
         assert_eq!(waits[50], Some(Duration::from_millis(200)));
         assert_eq!(waits[51], Some(Duration::from_millis(400)));

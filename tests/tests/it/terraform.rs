@@ -52,9 +52,8 @@ fn terraform_applies_plans_empty_and_destroys_a_platform_of_its_own_on_the_sandb
     let rc = format!("provider_installation {{\n  filesystem_mirror {{\n    path = {:?}\n  }}\n}}\n", mirror());
     std::fs::write(at.join("terraform.rc"), rc).expect("target/ can be written");
 
-    let served = in_virtual_time(async {
-        Served::copy_of(&Sandbox::builder().seed(9).weather(Weather::calm()).build(), SPEED)
-    });
+    let served =
+        in_virtual_time(async { Served::copy_of(&Sandbox::builder().seed(9).weather(Weather::calm()).build(), SPEED) });
     let run = |arguments: &[&str]| {
         let what = format!("terraform {}", arguments.join(" "));
         succeed(&mut terraform(&at, &served.url, arguments), &what);

@@ -74,6 +74,9 @@ async fn identify(
     name: String,
     about: ParameterMetadata,
 ) -> Result<Option<Seen>, CallError> {
+    if about.r#type.as_ref() != Some(of) && !wanted.contains_key(name.as_str()) {
+        return Ok(None);
+    }
     let tags = match tagging::list(aws, &name).await {
         Err(error) if error.class == Class::Missing => return Ok(None),
         answer => answer?,
