@@ -30,7 +30,7 @@ fn deaths(calls: &[CallRecord], first: u64) -> Vec<Death> {
         let n = call.n - first + 1;
         match call.write {
             true => deaths.extend([(n, Fate::RefuseBefore), (n, Fate::LoseReply)]),
-            false if n % 8 == 0 => deaths.push((n, Fate::LoseReply)),
+            false if n.is_multiple_of(8) => deaths.push((n, Fate::LoseReply)),
             false => {}
         }
     }

@@ -7,7 +7,9 @@ use wharf_tests::{python, target};
 /// Takes back what only the stack's own runs may change.
 fn drift(sandbox: &Sandbox) {
     let group = sandbox.inventory().into_iter().find(|resource| resource.kind == "logs.group").expect("a log group");
-    sandbox.edit(group.kind, &group.id, |attrs, _| drop(attrs.insert("retentionInDays".to_owned(), 1.into()))).unwrap();
+    sandbox
+        .edit(group.kind, &group.id, |attrs, _| drop(attrs.insert("retentionInDays".to_owned(), 1.into())))
+        .expect("the group is there");
 }
 
 #[test]
