@@ -17,6 +17,7 @@ def pages(service, operation, key, **arguments):
 
 def ec2():
     gone = {"deleted", "deleting", "failed"}
+    vpcs = {vpc["VpcId"] for vpc in pages("ec2", "describe_vpcs", "Vpcs")}
     for operation, key, name in (
         ("describe_vpcs", "Vpcs", "VpcId"),
         ("describe_subnets", "Subnets", "SubnetId"),
@@ -30,7 +31,9 @@ def ec2():
         ("describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"),
     ):
         for thing in pages("ec2", operation, key):
-            if str(thing.get("State", "")).lower() not in gone:
+            # moto keeps the interfaces of deleted NAT gateways, in a VPC that is no more.
+            orphan = key == "NetworkInterfaces" and thing.get("VpcId") not in vpcs
+            if str(thing.get("State", "")).lower() not in gone and not orphan:
                 yield thing[name]
 
 

@@ -6,4 +6,5 @@ mod cycle;
 mod emulators;
 mod kill;
 mod models;
+mod rows;
 mod terraform;
