@@ -3,7 +3,7 @@
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Vpc as Sdk, VpcAttributeName, VpcState};
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
-use wharf_engine::{Compare, Estimate, Field, Health, Order, Outputs, Owner, Rules, Value};
+use wharf_engine::{Class, Compare, Estimate, Field, Health, Order, Outputs, Owner, Rules, Value};
 
 use super::{filters, tagging};
 use crate::aws::call::{Aws, CallError};
@@ -116,10 +116,15 @@ async fn observe(aws: &Aws, vpc: &Sdk) -> Result<Option<Found<Vpc>>, CallError> 
     let (Some(physical), Some((id, identity))) = (vpc.vpc_id(), tags::read(&aws.scope.stack, &all)) else {
         return Ok(None);
     };
-    let (dns_support, dns_hostnames) = futures::try_join!(
+    let attributes = futures::try_join!(
         attribute(aws, physical, VpcAttributeName::EnableDnsSupport),
         attribute(aws, physical, VpcAttributeName::EnableDnsHostnames),
-    )?;
+    );
+    let (dns_support, dns_hostnames) = match attributes {
+        // The list can be older than the VPC's end.
+        Err(error) if error.class == Class::Missing => return Ok(None),
+        attributes => attributes?,
+    };
     let inputs = Vpc {
         cidr: vpc.cidr_block().unwrap_or_default().to_owned(),
         dns_support,
