@@ -64,6 +64,10 @@ fn terraform_applies_plans_empty_and_destroys_a_platform_of_its_own_on_the_sandb
     // 0: nothing to do; 2: something to do.
     run(&["plan", "-no-color", "-input=false", "-detailed-exitcode"]);
     run(&["destroy", "-no-color", "-input=false", "-auto-approve"]);
-    let left: Vec<_> = served.sandbox.inventory().into_iter().map(|resource| (resource.kind, resource.id)).collect();
-    assert_eq!(left, []);
+    // The key waits for its deletion; the rest AWS made by itself for the database, and Terraform does not know of it.
+    for resource in served.sandbox.inventory() {
+        let pending = resource.attrs.get("KeyState").is_some_and(|state| state == "PendingDeletion");
+        let by_aws = matches!(resource.id.as_str(), "AWSServiceRoleForRDS" | "RDSOSMetrics");
+        assert!(pending || by_aws, "Terraform left {} {}", resource.kind, resource.id);
+    }
 }
