@@ -42,7 +42,12 @@ pub fn policies(scope: &Scope, purpose: For) -> Vec<Json> {
 fn own() -> Vec<Grant> {
     const TABLE: &[&str] = &["arn:{partition}:dynamodb:{region}:{account}:table/wharf-{stack}"];
     vec![
-        Grant::read(&["ec2:DescribeAvailabilityZones", "sts:GetCallerIdentity"]),
+        Grant::read(&[
+            "dynamodb:ListTables",
+            "ec2:DescribeAvailabilityZones",
+            "ec2:DescribeTags",
+            "sts:GetCallerIdentity",
+        ]),
         Grant { reads: true, ..Grant::write(&["dynamodb:GetItem", "dynamodb:Query"], TABLE) },
         Grant::write(&["dynamodb:DeleteItem", "dynamodb:PutItem"], TABLE),
     ]

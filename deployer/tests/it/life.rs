@@ -1,6 +1,6 @@
 //! A stack's life in an account on a port, by the real binary.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Output, Stdio};
 
 use super::account::Account;
@@ -149,4 +149,39 @@ fn the_sandbox_shows_a_whole_life_and_leaves_nothing() {
     assert_eq!(titles.len(), 5, "{titles:?}");
     let page = std::fs::read_to_string(report).unwrap();
     assert!(page.contains("nothing of the stack is left in the account"));
+}
+
+/// What somebody made by hand before there was a stack: `aws ec2 create-vpc`, over plain HTTP.
+fn create_vpc(url: &str) -> String {
+    let host = url.trim_start_matches("http://");
+    let body = "Action=CreateVpc&Version=2016-11-15&CidrBlock=10.0.0.0%2F16";
+    let credential = "AKIASANDBOX/20260101/us-east-1/ec2/aws4_request";
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: {host}\r\nAuthorization: AWS4-HMAC-SHA256 Credential={credential}, \
+         SignedHeaders=host, Signature=0\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = std::net::TcpStream::connect(host).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (_, id) = answer.split_once("<vpcId>").unwrap();
+    id.split('<').next().unwrap().to_owned()
+}
+
+#[test]
+fn a_vpc_made_by_hand_becomes_the_stacks_and_is_not_made_again() {
+    let shop = Shop::open("import");
+    let vpc = create_vpc(&shop.account.url);
+    ends_with(&shop.run(&["import", "network.vcp", &vpc]), 2);
+    ends_with(&shop.run(&["import", "network.public-a", &vpc]), 2);
+    ends_with(&shop.run(&["import", "network.vpc", &vpc]), 0);
+
+    let plan = json(&shop.run(&["plan", "--json"]));
+    let steps = plan["steps"].as_array().unwrap();
+    assert!(!steps.iter().any(|step| step["id"] == "network.vpc" && step["action"]["do"] == "create"), "{plan}");
+    ends_with(&shop.run(&["apply", "--yes"]), 0);
+    let outputs = json(&shop.run(&["outputs", "network.vpc", "--json"]));
+    assert_eq!(outputs["outputs"]["network.vpc"]["id"], vpc.as_str());
 }

@@ -13,6 +13,7 @@ pub mod vpc;
 pub mod vpc_endpoint;
 
 mod filters;
+pub mod foreign;
 mod tagging;
 
 #[cfg(test)]
