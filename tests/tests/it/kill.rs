@@ -37,7 +37,7 @@ fn deaths(calls: &[CallRecord], first: u64) -> Vec<Death> {
                     deaths.push((n, Fate::RefuseBefore));
                 }
             }
-            false if n % 16 == 0 => deaths.push((n, Fate::LoseReply)),
+            false if n.is_multiple_of(16) => deaths.push((n, Fate::LoseReply)),
             false => {}
         }
     }
