@@ -197,6 +197,7 @@ impl Session {
             return Ok(planned);
         };
         let Planned { mut world, last, last_run, .. } = planned;
+        world.found.retain(|found| found.id.as_str() != super::TABLE);
         world.found.push(table);
         let plan = plan(request.stack, &world, last.as_ref(), request.options)?;
         Ok(Planned { world, last, last_run, table: None, left: Vec::new(), plan })

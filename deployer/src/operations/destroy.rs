@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wharf_engine::{AllowDestroy, Found, Options, Outcome, Stack, Value, World, plan};
+use wharf_engine::{AllowDestroy, Found, Health, Options, Outcome, Stack, Value, World, plan};
 
 use super::{Apply, Error, Planned, Session};
 use crate::aws::rds::snapshots;
@@ -67,8 +67,9 @@ impl Session {
 
     /// Makes the table when it is not there yet, by a run of its own, and answers what was made.
     pub(super) async fn ensure_table(&self, planned: &Planned, request: &Apply<'_>) -> Result<Option<Found>, Error> {
-        let exists = planned.world.found.iter().chain(&planned.table).any(|found| found.id.as_str() == TABLE);
-        if exists {
+        // A run that died may have left one that AWS is still making: it is waited for like a new one.
+        let mut found = planned.world.found.iter().chain(&planned.table);
+        if found.any(|found| found.id.as_str() == TABLE && found.health == Health::Ready) {
             return Ok(None);
         }
         let table = request.stack.resources.iter().filter(|(id, _)| id.as_str() == TABLE);
