@@ -3,4 +3,5 @@
 #![expect(clippy::panic, clippy::expect_used, reason = "tests")]
 
 mod cycle;
+mod drift;
 mod kill;
