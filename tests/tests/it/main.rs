@@ -3,8 +3,13 @@
 #![expect(clippy::panic, clippy::expect_used, reason = "tests")]
 
 mod cycle;
+mod drift;
 mod emulators;
+mod guards;
+mod interrupt;
 mod kill;
+mod least_privilege;
 mod models;
 mod rows;
+mod secrets;
 mod terraform;
