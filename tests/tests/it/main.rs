@@ -4,7 +4,11 @@
 
 mod cycle;
 mod emulators;
+mod guards;
+mod interrupt;
 mod kill;
+mod least_privilege;
 mod models;
 mod rows;
+mod secrets;
 mod terraform;
