@@ -48,6 +48,8 @@ fn own() -> Vec<Grant> {
             "ec2:DescribeTags",
             "sts:GetCallerIdentity",
         ]),
+        // A destruction names the final snapshots that it leaves, and keeps the key that they need.
+        Grant::read(&["rds:DescribeDBSnapshots"]),
         Grant { reads: true, ..Grant::write(&["dynamodb:GetItem", "dynamodb:Query"], TABLE) },
         Grant::write(&["dynamodb:DeleteItem", "dynamodb:PutItem"], TABLE),
     ]

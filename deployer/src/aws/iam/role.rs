@@ -96,7 +96,9 @@ impl Kind for Role {
 
     async fn create(&self, aws: &Aws, new: &New<'_>) -> Result<Made, CallError> {
         const ACTION: &str = "iam:CreateRole";
-        let (trust, tags) = (self.trust.get()?, tagging::to_sdk(&new.tags(&self.tags))?);
+        let mut tags = new.tags(&self.tags);
+        tags.extend(tagging::region(aws));
+        let (trust, tags) = (self.trust.get()?, tagging::to_sdk(&tags)?);
         let boundary = self.boundary.as_ref().map(Out::get).transpose()?.map(str::to_owned);
         let create = || aws.iam.create_role().path(path(new.stack)).role_name(&self.name);
         let create = || create().assume_role_policy_document(trust).set_permissions_boundary(boundary.clone());
@@ -155,7 +157,9 @@ impl Kind for Role {
     }
 
     async fn adopt(aws: &Aws, now: &Found<Self>, identity: &Tags) -> Result<(), CallError> {
-        tagging::write(aws, &now.physical, identity).await
+        let mut identity = identity.clone();
+        identity.extend(tagging::region(aws));
+        tagging::write(aws, &now.physical, &identity).await
     }
 
     fn grants() -> Vec<Grant> {
@@ -207,7 +211,8 @@ async fn observe(aws: &Aws, name: &str, wanted: &BTreeMap<&str, &LogicalId>) -> 
         answer => answer?,
     };
     let all = tagging::read(role.tags());
-    let (id, identity) = match (tags::read(&aws.scope.stack, &all), wanted.get(name)) {
+    let ours = tags::read(&aws.scope.stack, &all).filter(|_| tagging::of_this_region(aws, &all));
+    let (id, identity) = match (ours, wanted.get(name)) {
         (Some(ours), _) => ours,
         (None, Some(id)) => ((*id).clone(), Identity::Foreign),
         (None, None) => return Ok(None),

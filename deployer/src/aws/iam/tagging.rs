@@ -11,6 +11,20 @@ pub(super) fn to_sdk(tags: &Tags) -> Result<Vec<Tag>, CallError> {
     tags.iter().map(build).collect::<Result<_, _>>().map_err(CallError::ours)
 }
 
+/// The tag that names the stack's region. Roles are the whole account's: without it, a stack would take the roles of
+/// one of the same name in another region for its own, and destroy them.
+const REGION: &str = "wharf:region";
+
+/// The tag of this stack's region.
+pub(super) fn region(aws: &Aws) -> Tags {
+    Tags::from([(REGION.to_owned(), aws.scope.region.clone())])
+}
+
+/// False for the role of a stack in another region.
+pub(super) fn of_this_region(aws: &Aws, tags: &Tags) -> bool {
+    tags.get(REGION).is_none_or(|region| *region == aws.scope.region)
+}
+
 /// Tags as an answer has them.
 pub(super) fn read(tags: &[Tag]) -> Tags {
     tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()
