@@ -292,13 +292,11 @@ fn excused(list: &[(&str, &str, &str)], kind: &str, field: &str) -> bool {
 fn every_field_that_the_stack_owns_is_told_when_it_changes_and_mended_and_nothing_else_is_told() {
     let (mut seen, mut problems, mut reached) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
     for config in stacks() {
-        let begun = std::time::Instant::now();
         let standing = standing(config);
         let changes = standing.changes(&mut seen);
         let told = look_and_mend(&standing, &changes, &mut problems);
         let fields = told.iter().filter_map(|(_, told)| told.as_ref().ok());
         reached.extend(fields.filter_map(|told| Some((told.kind.clone(), field(told)?.field.clone()))));
-        println!("{} changes in {:?}", changes.len(), begun.elapsed());
     }
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
     let owned = wharf::aws::kinds().into_iter().flat_map(|kind| {
