@@ -10,6 +10,7 @@ mod interrupt;
 mod kill;
 mod least_privilege;
 mod models;
+mod recorded;
 mod rows;
 mod secrets;
 mod terraform;

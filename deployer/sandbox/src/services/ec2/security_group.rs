@@ -86,7 +86,11 @@ pub(crate) fn create(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
         return Err(refuse("InvalidGroup.Duplicate", message));
     }
     let id = put(ctx, &vpc.id, name, description, tags.clone(), false);
-    Ok(json!({"groupId": id, "tagSet": tags::set(&tags), "securityGroupArn": GROUP.arn(ctx, &id)}))
+    let mut answer = json!({"groupId": id, "securityGroupArn": GROUP.arn(ctx, &id)});
+    if !tags.is_empty() {
+        answer["tagSet"] = tags::set(&tags);
+    }
+    Ok(answer)
 }
 
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html>

@@ -1,0 +1,34 @@
+//! The sandbox's answers, held against what real AWS was recorded to answer to the same calls.
+//!
+//! The recordings are not part of this project: `WHARF_RECORDED_ANSWERS` at build time says where they are, or they are
+//! found as `aws-snapshots` in a directory beside the project's. Where there are none, nothing can be compared and the
+//! test says so.
+
+use std::path::PathBuf;
+
+use wharf_sandbox::{Sandbox, Weather};
+use wharf_tests::python::{self, succeed};
+use wharf_tests::root;
+use wharf_tests::served::Served;
+use wharf_tests::stack::in_virtual_time;
+
+fn recordings() -> Option<PathBuf> {
+    let named = option_env!("WHARF_RECORDED_ANSWERS").map(PathBuf::from);
+    let beside = std::fs::read_dir(root().join("..")).into_iter().flatten().flatten();
+    let beside = beside.map(|entry| entry.path().join("aws-snapshots"));
+    named.into_iter().chain(beside).find(|directory| directory.is_dir())
+}
+
+#[test]
+fn answers_have_the_shape_of_those_that_aws_was_recorded_to_give() {
+    let Some(recordings) = recordings() else {
+        eprintln!("no recorded answers here: set WHARF_RECORDED_ANSWERS to a directory of `*.snapshot.json`");
+        return;
+    };
+    let served =
+        in_virtual_time(async { Served::copy_of(&Sandbox::builder().seed(5).weather(Weather::calm()).build(), 600.0) });
+    let mut command = python::command("python");
+    command.arg(root().join("tests/python/recorded.py")).arg(recordings);
+    let printed = succeed(command.env("AWS_ENDPOINT_URL", &served.url), "recorded.py");
+    println!("{}", String::from_utf8_lossy(&printed.stdout));
+}
