@@ -23,3 +23,16 @@ pub fn target() -> PathBuf {
     let deps = binary.parent().expect("a test stands in a directory");
     deps.ancestors().nth(2).expect("tests stand in target/<profile>/deps").to_owned()
 }
+
+/// Says that a test cannot run on this machine, and why. Where all tests have to run (`CI` is set), that is a failure.
+#[expect(clippy::disallowed_methods, reason = "the one place where tests read the environment")]
+pub fn cannot_run(why: &str) {
+    assert!(std::env::var_os("CI").is_none(), "{why}");
+    not_tested(why);
+}
+
+/// Says what was not tested, and why.
+#[expect(clippy::disallowed_macros, reason = "tests have no printer")]
+pub fn not_tested(why: &str) {
+    eprintln!("NOT TESTED: {why}");
+}

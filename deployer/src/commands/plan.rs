@@ -114,6 +114,10 @@ pub(super) fn read(path: &Path, open: &Open) -> Result<Saved, Failure> {
         let hint = "`wharf plan --out FILE` writes one; a plan of another version of wharf has to be made again";
         Failure::config(format!("{shown} is not a plan that this wharf can read")).because(&error).hint(hint)
     })?;
+    if saved.version != json::VERSION {
+        let message = format!("{shown} has the form {}, this wharf reads {}", saved.version, json::VERSION);
+        return Err(Failure::config(message).hint("make the plan again"));
+    }
     let here = (open.config.stack.name.as_str(), &open.session.connection().account, open.config.stack.region.as_str());
     if (saved.stack.as_str(), &saved.account, saved.region.as_str()) != here {
         let message = format!(

@@ -1,6 +1,6 @@
 //! A stack's life in an account on a port, by the real binary.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Output, Stdio};
 
 use super::account::Account;
@@ -63,6 +63,29 @@ fn a_saved_plan_is_done_once_and_refused_when_the_world_has_moved() {
     let quiet = shop.run(&["plan"]);
     assert!(out(&quiet).contains("nothing to do"), "{}", out(&quiet));
     ends_with(&shop.run(&["drift"]), 0);
+}
+
+#[test]
+fn a_plan_of_another_stack_account_region_or_form_is_refused_before_anything_is_done() {
+    let shop = Shop::open("foreign-plan");
+    let path = shop.dir.path("plan.json");
+    ends_with(&shop.run(&["plan", "--out", &path]), 0);
+    let saved: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    for (key, value, code, says) in [
+        ("stack", serde_json::json!("other"), 3, "a plan of stack other"),
+        ("account", serde_json::json!("210987654321"), 3, "in account 210987654321"),
+        ("region", serde_json::json!("eu-west-1"), 3, "eu-west-1"),
+        ("version", serde_json::json!(99), 2, "has the form 99"),
+    ] {
+        let mut plan = saved.clone();
+        assert_ne!(plan[key], value);
+        plan[key] = value;
+        let refused = shop.run(&["apply", &shop.dir.write("other.json", &plan.to_string())]);
+        ends_with(&refused, code);
+        assert!(err(&refused).contains(says), "{}", err(&refused));
+    }
+    let status = json(&shop.run(&["status", "--json"]));
+    assert_eq!(status["resources"].as_array().map(Vec::len), Some(0));
 }
 
 #[test]
@@ -151,21 +174,9 @@ fn the_sandbox_shows_a_whole_life_and_leaves_nothing() {
     assert!(page.contains("nothing of the stack is left in the account"));
 }
 
-/// What somebody made by hand before there was a stack: `aws ec2 create-vpc`, over plain HTTP.
-fn create_vpc(url: &str) -> String {
-    let host = url.trim_start_matches("http://");
-    let body = "Action=CreateVpc&Version=2016-11-15&CidrBlock=10.0.0.0%2F16";
-    let credential = "AKIASANDBOX/20260101/us-east-1/ec2/aws4_request";
-    let request = format!(
-        "POST / HTTP/1.1\r\nHost: {host}\r\nAuthorization: AWS4-HMAC-SHA256 Credential={credential}, \
-         SignedHeaders=host, Signature=0\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\
-         Connection: close\r\n\r\n{body}",
-        body.len()
-    );
-    let mut stream = std::net::TcpStream::connect(host).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
+/// What somebody made by hand before there was a stack: `aws ec2 create-vpc`.
+fn create_vpc(account: &Account) -> String {
+    let answer = account.query("ec2", "Action=CreateVpc&Version=2016-11-15&CidrBlock=10.0.0.0%2F16");
     let (_, id) = answer.split_once("<vpcId>").unwrap();
     id.split('<').next().unwrap().to_owned()
 }
@@ -173,7 +184,7 @@ fn create_vpc(url: &str) -> String {
 #[test]
 fn a_vpc_made_by_hand_becomes_the_stacks_and_is_not_made_again() {
     let shop = Shop::open("import");
-    let vpc = create_vpc(&shop.account.url);
+    let vpc = create_vpc(&shop.account);
     ends_with(&shop.run(&["import", "network.vcp", &vpc]), 2);
     ends_with(&shop.run(&["import", "network.public-a", &vpc]), 2);
     ends_with(&shop.run(&["import", "network.vpc", &vpc]), 0);

@@ -11,7 +11,7 @@ use wharf_sandbox::{Sandbox, Weather};
 use wharf_tests::python::succeed;
 use wharf_tests::served::Served;
 use wharf_tests::stack::in_virtual_time;
-use wharf_tests::{root, target};
+use wharf_tests::{cannot_run, root, target};
 
 /// An hour of the account passes in a few seconds.
 const SPEED: f64 = 900.0;
@@ -19,15 +19,15 @@ const SPEED: f64 = 900.0;
 /// Directories that mirrors are kept in, beside what `WHARF_TERRAFORM_MIRROR` says.
 const ROOTS: &[&str] = &["/opt", "/usr/local/share/terraform", "/usr/share/terraform"];
 
-fn mirror() -> PathBuf {
+fn mirror() -> Result<PathBuf, String> {
     let named = option_env!("WHARF_TERRAFORM_MIRROR").map(PathBuf::from);
     let beside = ROOTS.iter().flat_map(|root| {
         let entries = std::fs::read_dir(root).into_iter().flatten().flatten().map(|entry| entry.path());
         std::iter::once(PathBuf::from(root)).chain(entries)
     });
     let found = named.into_iter().chain(beside).find(|path| path.join("registry.terraform.io/hashicorp/aws").is_dir());
-    found.unwrap_or_else(|| {
-        panic!(
+    found.ok_or_else(|| {
+        format!(
             "no mirror of Terraform's AWS provider in {ROOTS:?}: run `terraform providers mirror DIRECTORY` in \
              tests/terraform/step1 and set WHARF_TERRAFORM_MIRROR=DIRECTORY"
         )
@@ -43,14 +43,20 @@ fn terraform(at: &Path, endpoint: &str, arguments: &[&str]) -> Command {
 }
 
 #[test]
-#[ignore = "takes seven minutes; its last assertion, on what AWS itself leaves, has not been seen green"]
 fn terraform_applies_plans_empty_and_destroys_a_platform_of_its_own_on_the_sandbox() {
+    if Command::new("terraform").arg("version").output().is_err() {
+        return cannot_run("there is no `terraform` on the PATH");
+    }
+    let mirror = match mirror() {
+        Ok(mirror) => mirror,
+        Err(why) => return cannot_run(&why),
+    };
     let at = target().join("terraform-step1");
     // What an earlier run left belongs to an account that is gone.
     let _ = std::fs::remove_dir_all(&at);
     std::fs::create_dir_all(&at).expect("target/ can be written");
     std::fs::copy(root().join("tests/terraform/step1/main.tf"), at.join("main.tf")).expect("the HCL can be copied");
-    let rc = format!("provider_installation {{\n  filesystem_mirror {{\n    path = {:?}\n  }}\n}}\n", mirror());
+    let rc = format!("provider_installation {{\n  filesystem_mirror {{\n    path = {mirror:?}\n  }}\n}}\n");
     std::fs::write(at.join("terraform.rc"), rc).expect("target/ can be written");
 
     let served =
