@@ -8,6 +8,7 @@ mod iam;
 mod kms;
 mod logs;
 mod rds;
+mod servicediscovery;
 mod shared;
 mod ssm;
 mod sts;
@@ -30,6 +31,7 @@ pub(crate) const ALL: &[&Service] = &[
     &kms::SERVICE,
     &logs::SERVICE,
     &rds::SERVICE,
+    &servicediscovery::SERVICE,
     &ssm::SERVICE,
     &sts::SERVICE,
 ];

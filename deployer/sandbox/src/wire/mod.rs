@@ -185,7 +185,6 @@ pub(crate) fn epoch(at: Timestamp) -> Value {
 pub(crate) const EPOCH: &str = "$epoch";
 
 /// A moment for a service that speaks several protocols: each writes it in its own way.
-#[cfg_attr(not(test), expect(dead_code, reason = "the first service of several protocols uses it"))]
 pub(crate) fn moment(at: Timestamp) -> Value {
     serde_json::json!({EPOCH: epoch(at)})
 }
