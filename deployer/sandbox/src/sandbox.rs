@@ -250,6 +250,14 @@ impl Sandbox {
         reply
     }
 
+    /// Works on the account as a service does, for the tests of what services offer each other.
+    #[cfg(test)]
+    pub(crate) fn with<T>(&self, work: impl FnOnce(&mut crate::account::Ctx<'_>) -> T) -> T {
+        let (mut account, now) = (self.settled(), self.clock.now());
+        let denied_as = crate::services::access_denied;
+        work(&mut crate::account::Ctx { account: &mut account, now, granted: Vec::new(), denied_as })
+    }
+
     fn lock(&self) -> MutexGuard<'_, Account> {
         self.account.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -4,6 +4,7 @@ mod document;
 mod dynamodb;
 mod ec2;
 mod ecr;
+mod elbv2;
 mod iam;
 mod kms;
 mod logs;
@@ -27,6 +28,7 @@ pub(crate) const ALL: &[&Service] = &[
     &dynamodb::SERVICE,
     &ec2::SERVICE,
     &ecr::SERVICE,
+    &elbv2::SERVICE,
     &iam::SERVICE,
     &kms::SERVICE,
     &logs::SERVICE,
