@@ -1,23 +1,11 @@
 //! What the design has and this version does not build yet: refused with that explanation, never taken and ignored.
 
 /// Sections and keys of the design by path (`*` is any one name), and what they will do.
-const LATER: [(&str, &str); 17] = [
-    ("cluster", "the ECS cluster and its instances"),
-    ("edge", "the load balancer, certificate and DNS"),
-    ("backups", "snapshots by Data Lifecycle Manager"),
-    ("alerts", "alarms and notifications"),
+const LATER: [(&str, &str); 5] = [
     ("jenkins", "the Jenkins machine"),
     ("reactions", "the functions"),
-    ("services.*.health", "health checks"),
-    ("services.*.cpu", "tasks"),
-    ("services.*.memory", "tasks"),
-    ("services.*.tasks", "tasks"),
-    ("services.*.deploy", "deployments"),
-    ("services.*.before_deploy", "deployments"),
-    ("services.*.permissions", "task roles"),
-    ("services.*.schedule", "periodic tasks"),
-    ("services.*.host", "the load balancer's routing by host name"),
-    ("services.*.command", "tasks"),
+    ("alerts.slack", "messages in Slack, by a function"),
+    ("services.*.before_deploy", "a task before each deployment, by a function"),
     ("services.*.volumes", "volumes"),
 ];
 

@@ -4,21 +4,31 @@
 //! (which keys there are, what type each has) held against the JSON schema that the types below generate; the text of
 //! single values; and the rules between values. Each problem points at its place in the file.
 
+mod alerts;
+mod backups;
 mod check;
+mod check_capacity;
+mod check_edge;
 mod check_services;
+mod check_tasks;
+mod cluster;
 mod database;
 mod database_text;
+mod edge;
 mod env_file;
 mod format;
+mod instance_type;
 mod later;
 mod network;
 mod places;
 mod problem;
+mod schedule;
 mod schema;
 mod services;
 mod shape;
 mod stack;
 mod suggest;
+mod tasks;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -29,14 +39,20 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use alerts::{Alerts, Thresholds};
+pub use backups::{Backups, VolumeBackups};
+pub use cluster::{Architecture, Cluster, ContainerInsights};
 pub use database::{Database, Insights};
+pub use edge::{AccessLogs, Edge, HostName};
 pub use format::{AccountId, Cidr, Fault, Region, SourceRange, StackName};
+pub use instance_type::Spec;
 pub use network::{Egress, Network};
 pub use places::{Place, Places};
 pub use problem::{Problem, Problems, Severity};
 pub use schema::schema;
 pub use services::{Images, Service};
 pub use stack::StackSection;
+pub use tasks::{Checks, Deploy, Permission, Placement, Rollout, Scaling, Tasks};
 pub use template::{Part, Template, Variable};
 
 /// The numbers of days that CloudWatch Logs can keep events for.
@@ -56,6 +72,15 @@ pub struct Config {
     pub network: Network,
     /// A PostgreSQL database. Without this section there is none.
     pub database: Option<Database>,
+    /// The ECS cluster that the services run on, and its instances. Without this section nothing runs.
+    pub cluster: Option<Cluster>,
+    /// The load balancer, its certificate and its names. Without this section nothing is reached from outside.
+    pub edge: Option<Edge>,
+    /// What is kept beside the database's own backups.
+    #[serde(default)]
+    pub backups: Backups,
+    /// Alarms, a dashboard, and who is told. Without this section there are neither.
+    pub alerts: Option<Alerts>,
     /// The containers to run, by name: lower-case letters, digits and dashes.
     #[serde(default)]
     pub services: BTreeMap<String, Service>,
@@ -122,6 +147,11 @@ pub fn parse(name: &str, text: &str, read: &dyn Fn(&str) -> std::io::Result<Stri
     };
     let mut problems = check::check(&config, &places);
     problems.extend(check_services::check(&config, &places));
+    problems.extend(check_tasks::check(&config, &places));
+    problems.extend(check_edge::check(&config, &places));
+    if !problems.iter().any(|problem| problem.severity == Severity::Error) {
+        problems.extend(check_capacity::check(&config, &places));
+    }
     problems.extend(env_file::check(&config, &places, read));
     if problems.iter().any(|problem| problem.severity == Severity::Error) {
         return fail(problems);
@@ -141,6 +171,31 @@ impl Config {
     #[must_use]
     pub fn service_host(&self, service: &str) -> String {
         format!("{service}.{}.internal", self.stack.name)
+    }
+
+    /// The name that a service has outside, when it has one.
+    #[must_use]
+    pub fn host(&self, name: &str) -> Option<HostName> {
+        let (edge, service) = (self.edge.as_ref()?, self.services.get(name)?);
+        service.port?;
+        if let Some(host) = &service.host {
+            return Some(host.clone());
+        }
+        let domain = edge.domain.as_ref()?;
+        if service.is_public() { Some(domain.clone()) } else { format!("{name}.{domain}").parse().ok() }
+    }
+
+    /// True when the stack's other parts find the service by a private DNS name: it has ports for them, or one of
+    /// them asks for its name.
+    #[must_use]
+    pub fn is_discovered(&self, name: &str) -> bool {
+        let asked = |template: &Template| {
+            template.variables().any(|variable| matches!(variable, Variable::ServiceHost(service) if service == name))
+        };
+        let Some(service) = self.services.get(name) else { return false };
+        let wanted =
+            !service.internal_ports.is_empty() || self.services.values().any(|service| service.env.values().any(asked));
+        wanted && !service.is_periodic()
     }
 
     /// Each generated secret (`${secret.NAME}`) that a service asks for.

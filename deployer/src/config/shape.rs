@@ -63,6 +63,8 @@ impl Look {
         let example = match key {
             "stack" => "[stack]\nname = \"shop\"\nregion = \"us-east-1\"".to_owned(),
             "region" => "region = \"us-east-1\"".to_owned(),
+            "actions" => "actions = [\"s3:GetObject\"]".to_owned(),
+            "resources" => "resources = [\"arn:aws:s3:::shop-uploads/*\"]".to_owned(),
             other => format!("{other} = \"shop\""),
         };
         let path = join(path, key);

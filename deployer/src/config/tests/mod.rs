@@ -1,6 +1,9 @@
 //! Stack files, good and bad. Each bad one has the whole of its message beside it.
 
+mod alerts;
+mod cluster;
 mod database;
+mod edge;
 mod network;
 mod services;
 mod stack;
@@ -24,6 +27,18 @@ fn load(text: &str) -> Result<Loaded, Problems> {
 /// What is said about a bad file.
 fn bad(text: &str) -> String {
     load(text).expect_err("the file is bad").render(false, 100)
+}
+
+/// What is said about a bad file that begins as all do.
+fn bad_with(rest: &str) -> String {
+    bad(&format!("[stack]\nname = \"shop\"\nregion = \"us-east-1\"\n{rest}"))
+}
+
+/// What a good file is warned of.
+fn warned_with(rest: &str) -> String {
+    let text = format!("[stack]\nname = \"shop\"\nregion = \"us-east-1\"\n{rest}");
+    let warnings = load(&text).expect("a warning stops nothing").warnings.expect("there is one");
+    warnings.render(false, 100)
 }
 
 #[test]
@@ -76,6 +91,16 @@ fn a_password_in_plain_text_is_warned_of() {
         "[stack]\nname = \"shop\"\nregion = \"us-east-1\"\n\n[services.web]\nenv = { ADMIN_PASSWORD = \"hunter2\" }\n";
     let warnings = load(text).expect("a warning stops nothing").warnings.expect("there is one");
     insta::assert_snapshot!(warnings.render(false, 100), @r#"
+     ⚠ nothing runs the services: there is no `[cluster]`
+      ╭─[wharf.toml:5:2]
+    4 │ 
+    5 │ [services.web]
+      ·  ────┬───
+      ·      ╰── they get their repositories and variables alone
+    6 │ env = { ADMIN_PASSWORD = "hunter2" }
+      ╰────
+     help: add `[cluster]`; all its keys have defaults
+
      ⚠ `ADMIN_PASSWORD` looks like a secret and stands in plain text
       ╭─[wharf.toml:6:26]
     5 │ [services.web]

@@ -123,30 +123,28 @@ fn a_section_of_a_later_version_is_refused_as_not_built_yet() {
     let file = r#"[stack]
 name = "shop"
 region = "us-east-1"
-[cluster]
-min = 2
+[reactions]
+timeout = 2
 
-[alerts]
-email = ["ops@example.com"]
+[jenkins]
 "#;
     insta::assert_snapshot!(bad(file), @r#"
-     × `cluster` is not built yet in this version
+     × `reactions` is not built yet in this version
       ╭─[wharf.toml:4:2]
     3 │ region = "us-east-1"
-    4 │ [cluster]
-      ·  ───┬───
-      ·     ╰── the ECS cluster and its instances
-    5 │ min = 2
+    4 │ [reactions]
+      ·  ────┬────
+      ·      ╰── the functions
+    5 │ timeout = 2
       ╰────
      help: leave it out for now
 
-     × `alerts` is not built yet in this version
+     × `jenkins` is not built yet in this version
       ╭─[wharf.toml:7:2]
     6 │ 
-    7 │ [alerts]
-      ·  ───┬──
-      ·     ╰── alarms and notifications
-    8 │ email = ["ops@example.com"]
+    7 │ [jenkins]
+      ·  ───┬───
+      ·     ╰── the Jenkins machine
       ╰────
      help: leave it out for now
     "#);
