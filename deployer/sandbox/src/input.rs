@@ -157,7 +157,9 @@ impl Input {
         match self.service {
             "ec2" => refuse("MissingParameter", format!("The request must contain the parameter {place}")),
             "rds" => refuse("MissingParameter", format!("The request must contain the parameter {place}.")),
-            "iam" | "sts" | "elasticloadbalancing" => refuse("ValidationError", must_not_be_null(&place)),
+            "iam" | "sts" | "autoscaling" | "elasticloadbalancing" => {
+                refuse("ValidationError", must_not_be_null(&place))
+            }
             _ => refuse("ValidationException", must_not_be_null(&place)),
         }
     }
@@ -170,7 +172,7 @@ impl Input {
             "ec2" | "rds" => {
                 refuse("InvalidParameterValue", format!("Value ({shown}) for parameter {place} is invalid."))
             }
-            "iam" | "sts" | "elasticloadbalancing" => {
+            "iam" | "sts" | "autoscaling" | "elasticloadbalancing" => {
                 refuse("ValidationError", format!("Value '{shown}' at '{place}' failed to satisfy constraint"))
             }
             _ => refuse("ValidationException", format!("Value '{shown}' at '{place}' failed to satisfy constraint")),

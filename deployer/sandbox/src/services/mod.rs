@@ -1,5 +1,6 @@
 //! The services, each with its operations. A service is one line in [`ALL`].
 
+mod autoscaling;
 mod document;
 mod dynamodb;
 mod ec2;
@@ -25,6 +26,7 @@ use crate::wire::rest::Rest;
 
 /// Every service that is simulated.
 pub(crate) const ALL: &[&Service] = &[
+    &autoscaling::SERVICE,
     &dynamodb::SERVICE,
     &ec2::SERVICE,
     &ecr::SERVICE,

@@ -6,7 +6,13 @@ mod describe;
 mod endpoint;
 mod flow_log;
 mod gateway;
+pub(crate) mod image;
+pub(crate) mod instance;
+mod instance_answers;
+mod instance_object;
+pub(crate) mod instance_type;
 pub(crate) mod interface;
+pub(crate) mod launch_template;
 mod nat;
 mod prefix_list;
 mod route;
@@ -14,10 +20,15 @@ mod route_table;
 mod rule;
 mod rule_changes;
 pub(crate) mod security_group;
+pub(crate) mod snapshot;
 pub(crate) mod subnet;
 mod tags;
+mod template_data;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_instances;
+pub(crate) mod volume;
 mod vpc;
 mod zone;
 
@@ -42,27 +53,37 @@ pub(crate) static SERVICE: Service = Service {
         write("AuthorizeSecurityGroupIngress", rule_changes::authorize_ingress),
         write("CreateFlowLogs", flow_log::create),
         write("CreateInternetGateway", gateway::create),
+        write("CreateLaunchTemplate", launch_template::create),
+        write("CreateLaunchTemplateVersion", launch_template::create_version),
         write("CreateNatGateway", nat::create),
         write("CreateRoute", route::create),
         write("CreateRouteTable", route_table::create),
         write("CreateSecurityGroup", security_group::create),
+        write("CreateSnapshot", snapshot::create),
         write("CreateSubnet", subnet::create),
         write("CreateTags", tags::create),
         write("CreateVpc", vpc::create),
         write("CreateVpcEndpoint", endpoint::create),
         write("DeleteFlowLogs", flow_log::delete),
         write("DeleteInternetGateway", gateway::delete),
+        write("DeleteLaunchTemplate", launch_template::delete),
+        write("DeleteLaunchTemplateVersions", launch_template::delete_versions),
         write("DeleteNatGateway", nat::delete),
         write("DeleteRoute", route::delete),
         write("DeleteRouteTable", route_table::delete),
         write("DeleteSecurityGroup", security_group::delete),
+        write("DeleteSnapshot", snapshot::delete),
         write("DeleteSubnet", subnet::delete),
         write("DeleteTags", tags::delete),
+        write("DeleteVolume", volume::delete),
         write("DeleteVpc", vpc::delete),
         write("DeleteVpcEndpoints", endpoint::delete),
         write("DetachInternetGateway", gateway::detach),
+        write("DisableEbsEncryptionByDefault", volume::disable_default),
         write("DisassociateAddress", address::disassociate),
         write("DisassociateRouteTable", route_table::disassociate),
+        write("EnableEbsEncryptionByDefault", volume::enable_default),
+        write("ModifyLaunchTemplate", launch_template::modify),
         write("ModifySecurityGroupRules", rule_changes::modify),
         write("ModifySubnetAttribute", subnet::modify_attribute),
         write("ModifyVpcAttribute", vpc::modify_attribute),
@@ -72,6 +93,7 @@ pub(crate) static SERVICE: Service = Service {
         write("ReplaceRouteTableAssociation", route_table::replace_association),
         write("RevokeSecurityGroupEgress", rule_changes::revoke_egress),
         write("RevokeSecurityGroupIngress", rule_changes::revoke_ingress),
+        write("TerminateInstances", instance::terminate_many),
         write("UpdateSecurityGroupRuleDescriptionsEgress", rule_changes::describe_egress),
         write("UpdateSecurityGroupRuleDescriptionsIngress", rule_changes::describe_ingress),
         read("DescribeAccountAttributes", zone::describe_account),
@@ -79,7 +101,16 @@ pub(crate) static SERVICE: Service = Service {
         read("DescribeAddressesAttribute", address::describe_attribute),
         read("DescribeAvailabilityZones", zone::describe_zones),
         read("DescribeFlowLogs", flow_log::describe),
+        read("DescribeImages", image::describe),
+        read("DescribeInstanceAttribute", instance_answers::attribute),
+        read("DescribeInstanceCreditSpecifications", instance_answers::credits),
+        read("DescribeInstanceStatus", instance_answers::status),
+        read("DescribeInstanceTypeOfferings", instance_type::offerings),
+        read("DescribeInstanceTypes", instance_type::describe),
+        read("DescribeInstances", instance_answers::describe),
         read("DescribeInternetGateways", gateway::describe),
+        read("DescribeLaunchTemplateVersions", launch_template::describe_versions),
+        read("DescribeLaunchTemplates", launch_template::describe),
         read("DescribeManagedPrefixLists", prefix_list::describe_managed),
         read("DescribeNatGateways", nat::describe),
         read("DescribeNetworkAcls", acl::describe),
@@ -89,11 +120,16 @@ pub(crate) static SERVICE: Service = Service {
         read("DescribeRouteTables", route_table::describe),
         read("DescribeSecurityGroupRules", rule::describe),
         read("DescribeSecurityGroups", security_group::describe),
+        read("DescribeSnapshotAttribute", snapshot::describe_attribute),
+        read("DescribeSnapshots", snapshot::describe),
         read("DescribeSubnets", subnet::describe),
         read("DescribeTags", tags::describe),
+        read("DescribeVolumes", volume::describe),
         read("DescribeVpcAttribute", vpc::describe_attribute),
         read("DescribeVpcEndpoints", endpoint::describe),
         read("DescribeVpcs", vpc::describe),
+        read("GetEbsDefaultKmsKeyId", volume::default_key),
+        read("GetEbsEncryptionByDefault", volume::get_default),
         read("GetManagedPrefixListEntries", prefix_list::entries),
     ],
     on_timer,
@@ -174,17 +210,23 @@ static NOUNS: &[&Noun] = &[
     &endpoint::ENDPOINT,
     &flow_log::FLOW_LOG,
     &gateway::GATEWAY,
+    &instance::INSTANCE,
     &interface::INTERFACE,
+    &launch_template::TEMPLATE,
     &nat::NAT,
     &route_table::TABLE,
     &rule::RULE,
     &security_group::GROUP,
+    &snapshot::SNAPSHOT,
     &subnet::SUBNET,
+    &volume::VOLUME,
     &vpc::VPC,
 ];
 
 fn on_timer(ctx: &mut Ctx<'_>, timer: &Timer) {
     match timer.kind {
+        "ec2.instance" => instance::on_timer(ctx, timer),
+        "ec2.snapshot" => snapshot::on_timer(ctx, timer),
         "ec2.natgateway" => nat::on_timer(ctx, timer),
         "ec2.vpc-endpoint" => endpoint::on_timer(ctx, timer),
         "ec2.vpc-flow-log" => flow_log::on_timer(ctx, timer),

@@ -27,6 +27,7 @@ use crate::store::{Resource, Timer};
 use crate::weather::Bucket;
 
 pub(crate) use linked::ensure as ensure_service_linked_role;
+pub(crate) use profile::for_instances as profile_for_instances;
 
 pub(crate) static SERVICE: Service = Service {
     name: "iam",

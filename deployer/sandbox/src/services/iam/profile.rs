@@ -15,6 +15,7 @@ use crate::authorise::Grant;
 use crate::dispatch::nothing;
 use crate::error::{ApiError, Outcome};
 use crate::input::Input;
+use crate::rng::rank;
 use crate::services::shared::tag_list;
 use crate::store::Resource;
 
@@ -32,6 +33,15 @@ pub(super) fn named_in(ctx: &Ctx<'_>, input: &Input) -> Result<Arc<Resource>, Ap
 pub(super) fn seen_in(ctx: &Ctx<'_>, input: &Input) -> Result<Arc<Resource>, ApiError> {
     let name = input.str("InstanceProfileName")?;
     ctx.visible_one("iam.instance-profile", name).ok_or_else(|| no_such_profile(name))
+}
+
+/// The profile as EC2 knows it. It comes to know a new one about eight seconds after IAM.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>
+pub(crate) fn for_instances(ctx: &Ctx<'_>, name: &str) -> Option<Arc<Resource>> {
+    let known = ctx.usable("iam.instance-profile", name)?;
+    let spread = rank(ctx.account.seed, &known.id) % 4800;
+    let lag = if ctx.account.weather.stale_reads.is_zero() { 0 } else { 5600 + spread };
+    (ctx.now.duration_since(known.created).as_millis() >= i128::from(lag)).then_some(known)
 }
 
 /// A profile with its role; lists show no tags.

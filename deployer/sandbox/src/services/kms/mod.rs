@@ -24,7 +24,7 @@ use crate::input::Input;
 use crate::store::{Resource, Timer};
 use crate::weather::Bucket;
 
-pub(crate) use policy::allows_service;
+pub(crate) use policy::{allows_role, allows_service};
 pub(crate) use state::usable;
 
 pub(crate) static SERVICE: Service = Service {

@@ -150,6 +150,32 @@ pub(crate) fn allows_service(
     Ok(true)
 }
 
+/// Whether the key's policy alone lets a role do all of these with the key through a service. That of a service-linked
+/// role never has keys in it, so a policy that only speaks to the account lets it do nothing.
+/// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/key-policy-requirements-EBS-encryption.html>
+pub(crate) fn allows_role(
+    ctx: &Ctx<'_>,
+    key: &Resource,
+    role: &str,
+    actions: &[&str],
+    via: &str,
+) -> Result<bool, ApiError> {
+    let policy = parsed(key);
+    for action in actions {
+        let grant = Grant::new(format!("kms:{action}"), key.text("Arn"))
+            .key("kms:CallerAccount", ctx.account.id.clone())
+            .key("kms:ViaService", format!("{via}.{}.amazonaws.com", ctx.account.region))
+            .key("kms:GrantIsForAWSResource", "true")
+            .key("aws:PrincipalArn", role)
+            .key("aws:PrincipalAccount", ctx.account.id.clone());
+        let about = |kind: &str, name: &str| kind == "AWS" && (name == "*" || name == role);
+        if document::judge(&policy, about, &grant)? != Some(true) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// A key has one policy, with one name.
 fn only_default(input: &Input) -> Result<(), ApiError> {
     match input.opt_str("PolicyName") {

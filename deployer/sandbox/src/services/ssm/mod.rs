@@ -11,8 +11,10 @@ mod value;
 
 use std::sync::Arc;
 
-use super::shared::{access_denied_exception, throttling_exception};
-use super::{Service, no_timers, read_one, write};
+use serde_json::json;
+
+use super::shared::{access_denied_exception, seconds, throttling_exception};
+use super::{Service, ec2, no_timers, read_one, write};
 use crate::account::Ctx;
 use crate::authorise::Grant;
 use crate::error::{ApiError, refuse};
@@ -52,6 +54,11 @@ pub(crate) static SERVICE: Service = Service {
 /// The ARN of a parameter; the slash that a path begins with is not doubled.
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-access.html>
 fn arn(ctx: &Ctx<'_>, name: &str) -> String {
+    // AWS's own parameters belong to no account.
+    // <https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-public-parameters.html>
+    if is_public(name) {
+        return format!("arn:aws:ssm:{}::parameter/{}", ctx.account.region, name.trim_start_matches('/'));
+    }
     ctx.arn("ssm", format!("parameter/{}", name.trim_start_matches('/')))
 }
 
@@ -65,10 +72,25 @@ fn not_found() -> ApiError {
 }
 
 fn find(ctx: &Ctx<'_>, name: &str) -> Result<Arc<Resource>, ApiError> {
-    if name.trim_start_matches('/').starts_with("aws/service/") {
-        return Err(ApiError::not_simulated(format!("the public parameter {name}")));
+    if is_public(name) {
+        return public(ctx, name);
     }
     ctx.usable("ssm.parameter", name).ok_or_else(not_found)
+}
+
+fn is_public(name: &str) -> bool {
+    name.trim_start_matches('/').starts_with("aws/service/")
+}
+
+/// A parameter that AWS publishes: those about the images for ECS.
+fn public(ctx: &Ctx<'_>, name: &str) -> Result<Arc<Resource>, ApiError> {
+    let (value, version, at) = ec2::image::public_parameter(ctx, name)
+        .ok_or_else(|| ApiError::not_simulated(format!("the public parameter {name}")))?;
+    let attrs = json!({
+        "Name": name, "Type": "String", "Version": version, "LastModifiedDate": seconds(at), "DataType": "text",
+        "ARN": arn(ctx, name), "_value": value,
+    });
+    Ok(Arc::new(ctx.resource("ssm.parameter", name, attrs)))
 }
 
 fn authorise(ctx: &mut Ctx<'_>, action: &str, name: &str) -> Result<(), ApiError> {
