@@ -10,6 +10,7 @@ mod iam;
 mod kms;
 mod logs;
 mod rds;
+mod scheduler;
 mod servicediscovery;
 mod shared;
 mod ssm;
@@ -35,13 +36,14 @@ pub(crate) const ALL: &[&Service] = &[
     &kms::SERVICE,
     &logs::SERVICE,
     &rds::SERVICE,
+    &scheduler::SERVICE,
     &servicediscovery::SERVICE,
     &ssm::SERVICE,
     &sts::SERVICE,
 ];
 
 /// The services that are called by paths, with the bindings of their operations.
-pub(crate) const REST: &[Rest] = &[];
+pub(crate) const REST: &[Rest] = &[scheduler::REST];
 
 /// A service: how it is recognised, what it can do, how its objects change by themselves.
 pub(crate) struct Service {

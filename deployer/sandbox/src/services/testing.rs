@@ -52,6 +52,22 @@ pub(crate) fn query(
     if response.status == 200 { Ok(answer) } else { Err((element(&answer, "Code"), element(&answer, "Message"))) }
 }
 
+/// A call of a service that is called by paths, with JSON bodies.
+pub(crate) fn rest(sandbox: &Sandbox, service: &str, method: &str, path: &str, input: Value) -> Result<Value, Refusal> {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let credential = format!("Credential=AKID/20260105/us-east-1/{service}/aws4_request");
+    let headers = vec![("authorization".to_owned(), format!("AWS4-HMAC-SHA256 {credential}, Signature=0"))];
+    let body = if input.is_null() { Vec::new() } else { input.to_string().into_bytes() };
+    let request = Request { method: method.to_owned(), path: path.to_owned(), query: query.to_owned(), headers, body };
+    let Delivery::Answer(response) = sandbox.call(&request).delivery else { return Err(Refusal::default()) };
+    let answer: Value = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
+    if response.status < 300 {
+        return Ok(answer);
+    }
+    let code = response.headers.iter().find(|(name, _)| name == "x-amzn-errortype").map(|(_, code)| code.clone());
+    Err((code.unwrap_or_default(), answer["message"].as_str().unwrap_or_default().to_owned()))
+}
+
 /// The text of the first element with this name.
 pub(crate) fn element(xml: &str, name: &str) -> String {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
