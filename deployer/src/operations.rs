@@ -4,6 +4,7 @@ mod apply;
 mod destroy;
 mod error;
 mod record;
+mod table;
 
 use std::time::Duration;
 
@@ -13,8 +14,9 @@ use wharf_engine::{
 };
 
 pub use apply::{Applied, Apply, Approval, Who};
-pub use destroy::{Left, TABLE};
+pub use destroy::Left;
 pub use error::{Error, GuardError};
+pub use table::TABLE;
 
 use crate::aws::connect::{self, Connection, connect};
 use crate::aws::{Aws, Observer};
@@ -127,7 +129,7 @@ impl Session {
 
     async fn plan_once(&self, stack: &Stack, options: &Options) -> Result<Planned, Error> {
         let (mut world, last, last_run) = self.look(stack).await?;
-        let table = destroy::take_table(stack, &mut world);
+        let table = table::take_table(stack, &mut world);
         let left = match stack.resources.is_empty() {
             true => self.leave(&mut world).await?,
             false => Vec::new(),

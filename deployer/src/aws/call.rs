@@ -94,6 +94,7 @@ pub struct Aws {
     lease: Option<Arc<dyn Lease>>,
     run: Arc<str>,
     final_snapshots: bool,
+    just_made: bool,
 }
 
 impl fmt::Debug for Aws {
@@ -115,6 +116,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// After so many refusals the step hears of it.
 const ATTEMPTS: u32 = 10;
+/// What was made longer ago than this is seen by every call.
+/// <https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>
+const VISIBLE_WITHIN: Duration = Duration::from_secs(15);
 
 impl Aws {
     /// AWS for the run of this id, without a lease: enough to read.
@@ -128,6 +132,7 @@ impl Aws {
             lease: None,
             run: run.into(),
             final_snapshots: true,
+            just_made: false,
         }
     }
 
@@ -147,6 +152,13 @@ impl Aws {
     #[must_use]
     pub fn final_snapshots(&self) -> bool {
         self.final_snapshots
+    }
+
+    /// The same for calls about what a call made a moment ago: that it is missing means that it is not visible yet, so
+    /// such a call is sent again. To leave that to the next look would be to trust a look that is as early.
+    #[must_use]
+    pub fn about_new(&self) -> Self {
+        Self { just_made: true, ..self.clone() }
     }
 
     /// The id of the run.
@@ -177,6 +189,7 @@ impl Aws {
     {
         let reads = is_read(action.split_once(':').map_or("", |(_, operation)| operation));
         let mut wait = FIRST_WAIT;
+        let asked = tokio::time::Instant::now();
         for attempt in 1.. {
             if let (false, Some(lease)) = (reads, &self.lease) {
                 lease.check().map_err(|reason| CallError::lease_lost(action, reason))?;
@@ -192,7 +205,12 @@ impl Aws {
             };
             let code = error.code.clone().unwrap_or_else(|| "no answer".to_owned());
             (self.observer)(&CallEvent::Answered { action, took: begun.elapsed(), error: Some(code.clone()) });
-            let again = error.class == Class::Throttled || (reads && error.class == Class::Ambiguous);
+            let again = match error.class {
+                Class::Throttled => true,
+                Class::Ambiguous => reads,
+                Class::Missing => self.just_made && asked.elapsed() < VISIBLE_WITHIN,
+                _ => false,
+            };
             if !again || attempt >= ATTEMPTS {
                 return Err(error);
             }

@@ -108,6 +108,21 @@ const FREE: &str = "attribute_not_exists(pk)";
 const UNMOVED: &str = "version = :seen";
 const CONDITION_FAILED: &str = "ConditionalCheckFailedException";
 
+/// A renewal that takes longer is sent again: three fit into the time that a lease leaves after the renewal is due.
+const RENEWAL_TIMEOUT: Duration = Duration::from_secs(4);
+const RENEWAL_PAUSE: Duration = Duration::from_secs(1);
+
+/// What became of a renewal.
+enum Renewed {
+    /// This attempt wrote the new version.
+    Now,
+    /// This attempt or an earlier one did.
+    Before,
+    /// Another has the lock.
+    Lost,
+    Unknown,
+}
+
 /// A lock that is held, until it is released or lost.
 #[derive(Debug)]
 pub struct Lock {
@@ -280,28 +295,45 @@ impl Lock {
     }
 
     /// Renews the lease for as long as it is polled. Answers when the lock is lost.
+    ///
+    /// A renewal that is not answered soon is sent again, as often as fits into the lease: one slow call must not cost
+    /// the lock. Repeating it is safe, because it writes the same version on the same condition.
     pub async fn keep(&mut self) {
         for renewal in 1_u64.. {
             tokio::time::sleep(self.timing.renew).await;
-            let begun = (self.timing.clock)();
             let next = Holder { version: format!("{}/{renewal}", self.holder.run), ..self.holder.clone() };
-            let seen = self.holder.version.clone();
-            match self.ledger.put(&next, UNMOVED, Some(seen)).await {
-                Ok(true) => {}
-                // Not written, or written and not heard of: the table knows.
-                Ok(false) => match self.ledger.holder().await {
-                    Ok(Some(now)) if now.version == next.version => {}
-                    Ok(Some(now)) if now.version == self.holder.version => continue,
-                    Ok(_) => {
+            let first = (self.timing.clock)();
+            let mut begun = first;
+            let since = loop {
+                match tokio::time::timeout(RENEWAL_TIMEOUT, self.renew(&next)).await {
+                    Ok(Renewed::Now) => break begun,
+                    // Whoever watches may have seen it move as early as that.
+                    Ok(Renewed::Before) => break first,
+                    Ok(Renewed::Lost) => {
                         self.state.lost.store(true, Ordering::SeqCst);
                         return;
                     }
-                    Err(_) => continue,
-                },
-                Err(_) => continue,
-            }
+                    Ok(Renewed::Unknown) | Err(_) => tokio::time::sleep(RENEWAL_PAUSE).await,
+                }
+                begun = (self.timing.clock)();
+            };
             self.holder = next;
-            self.extend(begun);
+            self.extend(since);
+        }
+    }
+
+    /// Writes a new version, once.
+    async fn renew(&self, next: &Holder) -> Renewed {
+        match self.ledger.put(next, UNMOVED, Some(self.holder.version.clone())).await {
+            Ok(true) => Renewed::Now,
+            // Not written, or written and not heard of: the table knows.
+            Ok(false) => match self.ledger.holder().await {
+                Ok(Some(now)) if now.version == next.version => Renewed::Before,
+                Ok(Some(now)) if now.version == self.holder.version => Renewed::Unknown,
+                Ok(_) => Renewed::Lost,
+                Err(_) => Renewed::Unknown,
+            },
+            Err(_) => Renewed::Unknown,
         }
     }
 

@@ -10,12 +10,29 @@ mod lock;
 pub use history::{Applied, Entry, History, HistoryError, Verdict};
 pub use lock::{Holder, Lock, LockError, Timing};
 
-use crate::aws::Aws;
+use crate::aws::dynamodb::table::Table;
+use crate::aws::units::Days;
+use crate::aws::{Aws, Tags};
 
 /// The name of a stack's table.
 #[must_use]
 pub fn table_name(stack: &str) -> String {
     format!("wharf-{stack}")
+}
+
+/// The stack's table: lock, history, and what the stack remembers while it runs. It is made before the stack's key, so
+/// it is encrypted with DynamoDB's own.
+#[must_use]
+pub fn table(tags: Tags) -> Table {
+    Table {
+        partition_key: "pk".to_owned(),
+        sort_key: "sk".to_owned(),
+        expires: Some("expires".to_owned()),
+        recovery: Some(Days(35)),
+        key: None,
+        deletion_protection: true,
+        tags,
+    }
 }
 
 /// The table of this stack.

@@ -6,12 +6,13 @@ use std::pin::pin;
 
 use futures::FutureExt;
 use futures::future::Shared;
-use wharf_engine::{Action, Event, Limits, LogicalId, Moved, Options, Outcome, Plan, Stack, World, plan};
+use wharf_engine::{Action, Event, Limits, LogicalId, Moved, Options, Outcome, Plan, Stack, World};
 
+use super::table::Taken;
 use super::{Error, Left, Planned, Session};
 use crate::aws::Aws;
 use crate::drive::Driver;
-use crate::ledger::{Holder, Lock, Timing};
+use crate::ledger::{Holder, Timing};
 
 /// Who applies, for the lock and the history.
 #[derive(Clone, Debug)]
@@ -98,39 +99,23 @@ impl Session {
             Approval::Ask(ask) if planned.plan.steps.is_empty() || ask(&planned) => {}
             Approval::Ask(_) => return Ok(Applied::nothing(true)),
         }
-        let destroys = request.stack.resources.is_empty();
-        if planned.plan.steps.is_empty() {
-            return self.apply_nothing(&request, planned, destroys).await;
+        if planned.nothing_to_do() {
+            return Ok(nothing_to_do(&request, planned));
         }
-        let planned = self.with_table(planned, &request).await?;
-        let holder = Holder::new(self.aws.run(), &request.who.name, request.command, &request.who.at);
-        let watched = std::cell::Cell::new(false);
-        let on_wait = |other: &Holder| {
-            watched.set(true);
-            (request.on_wait)(other);
-        };
-        let lock = self.ledger.lock(holder, request.timing.clone(), &on_wait).await?;
-        let unsure = watched.get() || matches!(request.approval, Approval::Ask(_));
-        self.locked(&request, planned, unsure, lock, interrupt).await
-    }
-
-    async fn apply_nothing(&self, request: &Apply<'_>, planned: Planned, destroys: bool) -> Result<Applied, Error> {
-        (request.on_plan)(&planned);
-        if destroys && planned.plan.kept.is_empty() && planned.table.is_some() {
-            self.delete_table(&planned, request).await?;
+        match self.take_lock(planned, &request).await? {
+            Some(taken) => self.locked(&request, taken, interrupt).await,
+            None => Ok(Applied::nothing(false)),
         }
-        Ok(Applied { left: planned.left, ..Applied::nothing(false) })
     }
 
     /// What is done while the lock is held. The lock is given back however it ends, but for a crash.
     async fn locked(
         &self,
         request: &Apply<'_>,
-        planned: Planned,
-        unsure: bool,
-        mut lock: Lock,
+        taken: Taken,
         interrupt: impl Future<Output = ()>,
     ) -> Result<Applied, Error> {
+        let Taken { planned, mut lock, unsure } = taken;
         let aws = self.aws.with_lease(lock.lease());
         let interrupt = interrupt.boxed_local().shared();
         let result = {
@@ -191,18 +176,6 @@ impl Session {
         Ok(Applied { runs, declined: false, left: Vec::new() })
     }
 
-    /// The same plan once the table is there, which holds the lock.
-    async fn with_table(&self, planned: Planned, request: &Apply<'_>) -> Result<Planned, Error> {
-        let Some(table) = self.ensure_table(&planned, request).await? else {
-            return Ok(planned);
-        };
-        let Planned { mut world, last, last_run, .. } = planned;
-        world.found.retain(|found| found.id.as_str() != super::TABLE);
-        world.found.push(table);
-        let plan = plan(request.stack, &world, last.as_ref(), request.options)?;
-        Ok(Planned { world, last, last_run, table: None, left: Vec::new(), plan })
-    }
-
     /// The plan, made again when another run may have come between it and the lock.
     async fn current(&self, request: &Apply<'_>, planned: Planned, unsure: bool) -> Result<Planned, Error> {
         let now = self.ledger.applied().await?.map(|applied| applied.run);
@@ -217,6 +190,11 @@ impl Session {
         }
         Ok(now)
     }
+}
+
+fn nothing_to_do(request: &Apply<'_>, planned: Planned) -> Applied {
+    (request.on_plan)(&planned);
+    Applied { left: planned.left, ..Applied::nothing(false) }
 }
 
 /// Holds a plan against the one that was approved, in which the stack's table may still have been to be made.

@@ -11,9 +11,8 @@ pub use builder::{BuildError, Builder};
 
 use wharf_engine::Stack;
 
-use crate::aws::dynamodb::table::Table;
-use crate::aws::units::Days;
 use crate::config::Config;
+use crate::ledger;
 use crate::operations::TABLE;
 
 /// Where a stack stands: what the stack file leaves to the account.
@@ -36,7 +35,7 @@ pub struct Site {
 pub fn stack(config: &Config, site: &Site) -> Result<Stack, BuildError> {
     let mut builder = Builder::new(config.stack.tags.clone());
     let b = &mut builder;
-    b.add(TABLE, table(b.tags()))?;
+    b.add(TABLE, ledger::table(b.tags()))?;
     let key = encryption::encryption(b, config, site)?;
     let network = network::network(b, config, site, &key)?;
     let database = match &config.database {
@@ -46,18 +45,4 @@ pub fn stack(config: &Config, site: &Site) -> Result<Stack, BuildError> {
     registry::registry(b, config, &key)?;
     variables::variables(b, config, database.as_ref(), &key)?;
     Ok(builder.finish())
-}
-
-/// The stack's own table: lock, history, and what the stack remembers while it runs. It is made before the stack's
-/// key, so it is encrypted with DynamoDB's own.
-fn table(tags: crate::aws::Tags) -> Table {
-    Table {
-        partition_key: "pk".to_owned(),
-        sort_key: "sk".to_owned(),
-        expires: Some("expires".to_owned()),
-        recovery: Some(Days(35)),
-        key: None,
-        deletion_protection: true,
-        tags,
-    }
 }

@@ -4,12 +4,14 @@
 //! The calls are found by running, so a call that a new kind makes is covered the day it is written.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::Notify;
 use wharf::config::Config;
-use wharf_sandbox::{CallRecord, Fate, Sandbox};
+use wharf_sandbox::{CallInfo, CallRecord, Fate, Resource, Sandbox};
 use wharf_tests::stack::{World, config, in_virtual_time};
 
 /// What a run is to bring about.
@@ -19,68 +21,107 @@ enum Aim {
     Destroy,
 }
 
-/// Where a process dies: at a call of this number, which ends like this.
-type Death = (u64, Fate);
+/// Where a process dies: at the call of this number, which ends like this.
+#[derive(Clone, Copy, Debug)]
+struct Death {
+    call: u64,
+    fate: Fate,
+}
 
-/// Every death that leaves another world: after each call that writes. Dying before a write, or at a read, leaves the
-/// world that the write before it left: one write in four and one read in sixteen stand for the others.
-fn deaths(calls: &[CallRecord], first: u64) -> Vec<Death> {
+/// After this AWS has made, and unmade, what it makes by itself: log groups, interfaces.
+const AFTERWARDS: Duration = Duration::from_secs(15 * 60);
+
+/// How many resources of each kind and logical id there are: what must be the same whatever happened on the way.
+type Census = BTreeMap<(String, String), usize>;
+
+/// A call of a way that nothing disturbs, and the account as it was when the call came.
+struct Passed {
+    call: CallInfo,
+    found: Vec<Resource>,
+}
+
+/// Every death that leaves another world: at each call that comes into a world in which no earlier one came, before
+/// the call; and after each write that changes the world, its reply lost. A read leaves the world as it is, so dying
+/// at it, or before the write that comes next, is dying after the write that came before: that death is among these.
+fn deaths(way: &[Passed], end: &[Resource]) -> Vec<Death> {
     let mut deaths = Vec::new();
-    let mut writes = 0;
-    for call in calls.iter().filter(|call| call.n >= first) {
-        let n = call.n - first + 1;
-        match call.write {
-            true => {
-                writes += 1;
-                deaths.push((n, Fate::LoseReply));
-                if writes % 4 == 0 {
-                    deaths.push((n, Fate::RefuseBefore));
-                }
-            }
-            false if n.is_multiple_of(16) => deaths.push((n, Fate::LoseReply)),
-            false => {}
+    let mut before: Option<&[Resource]> = None;
+    let after = way.iter().skip(1).map(|passed| passed.found.as_slice()).chain([end]);
+    for (Passed { call, found }, after) in way.iter().zip(after) {
+        if before != Some(found) {
+            deaths.push(Death { call: call.n, fate: Fate::RefuseBefore });
         }
+        if call.write && found != after {
+            deaths.push(Death { call: call.n, fate: Fate::LoseReply });
+        }
+        before = Some(found);
     }
     deaths
 }
 
+/// The account, but for the lock's version: whoever finds the lock of a dead run waits, whichever it is.
+fn account(sandbox: &Sandbox) -> Vec<Resource> {
+    let mut found = sandbox.resources();
+    for item in found.iter_mut().filter(|resource| resource.kind == "dynamodb.item" && resource.id.contains("lock")) {
+        item.attrs.clear();
+    }
+    found
+}
+
+/// Goes from `start` to `aim` with nothing going wrong: the calls on the way, and the account at its end.
+async fn undisturbed(start: &World, moment: Timestamp, aim: Aim) -> (Vec<Passed>, Sandbox) {
+    let world = start.fork_at(moment);
+    let way = Arc::new(Mutex::new(Vec::new()));
+    let (noted, seen) = (Arc::clone(&way), world.sandbox.clone());
+    world.sandbox.on_call(move |call| {
+        noted.lock().expect("one thread").push(Passed { call: call.clone(), found: account(&seen) });
+        Fate::Spared
+    });
+    run(&world, aim).await.expect("nothing disturbs it");
+    world.sandbox.clear_hook();
+    tokio::time::sleep(AFTERWARDS).await;
+    let way = std::mem::take(&mut *way.lock().expect("one thread"));
+    (way, world.sandbox)
+}
+
 /// Runs towards an aim until the call at which the process dies. False when the run ended before it.
-async fn die(world: &World, aim: Aim, (n, fate): Death) -> bool {
+async fn die(world: &World, aim: Aim, death: Death) -> bool {
     let killed = Arc::new(Notify::new());
     let reached = Arc::new(AtomicBool::new(false));
     let (notify, mark) = (Arc::clone(&killed), Arc::clone(&reached));
-    let before = world.sandbox.calls();
     world.sandbox.on_call(move |call| {
-        if call.n < before + n {
+        if call.n < death.call {
             return Fate::Spared;
         }
         mark.store(true, Ordering::SeqCst);
         notify.notify_one();
         // Calls already on their way when the process dies still arrive, but nobody hears of them.
-        if call.n == before + n { fate } else { Fate::LoseReply }
+        if call.n == death.call { death.fate } else { Fate::LoseReply }
     });
     tokio::select! {
         biased;
         () = killed.notified() => {}
-        () = run(world, aim) => {}
+        _ = run(world, aim) => {}
     }
     world.sandbox.clear_hook();
     reached.load(Ordering::SeqCst)
 }
 
-async fn run(world: &World, aim: Aim) {
+async fn run(world: &World, aim: Aim) -> Result<(), String> {
     let ended = match aim {
         Aim::Apply => world.apply().await,
         Aim::Destroy => world.destroy().await,
     };
-    let ended = ended.unwrap_or_else(|error| panic!("{aim:?}: {error}: {error:?}"));
-    assert!(ended.complete(), "{aim:?}: {:?}", ended.runs.last().map(|(_, outcome)| outcome));
+    let ended = ended.map_err(|error| format!("{error}: {error:?}"))?;
+    match ended.complete() {
+        true => Ok(()),
+        false => Err(format!("{:?}", ended.runs.last().map(|(_, outcome)| outcome))),
+    }
 }
 
-/// How many resources of each kind and logical id there are: what must be the same whatever happened on the way.
 /// Records of runs and backups by the clock are more, the more happened.
-fn census(sandbox: &Sandbox) -> BTreeMap<(String, String), usize> {
-    let mut census = BTreeMap::new();
+fn census(sandbox: &Sandbox) -> Census {
+    let mut census = Census::new();
     let of_time = ["dynamodb.item", "rds.snapshot", "rds.automated-backup"];
     let inventory = sandbox.inventory();
     for resource in inventory.iter().filter(|resource| !of_time.contains(&resource.kind)) {
@@ -90,32 +131,63 @@ fn census(sandbox: &Sandbox) -> BTreeMap<(String, String), usize> {
     census
 }
 
-/// Dies at each call of the way from `start` to `aim`, recovers, and compares with a run that nothing disturbed.
-async fn every_call(start: &World, aim: Aim) {
-    let moment = start.sandbox.now();
-    let undisturbed = start.fork_at(moment);
-    undisturbed.sandbox.on_call(|_| Fate::Spared);
-    let first = undisturbed.sandbox.calls() + 1;
-    run(&undisturbed, aim).await;
-    let expected = census(&undisturbed.sandbox);
-    let calls = undisturbed.sandbox.call_log();
-    let mut died = 0;
-    for death in deaths(&calls, first) {
-        let world = start.fork_at(moment);
-        died += usize::from(die(&world, aim, death).await);
-        let last = world.sandbox.call_log().last().map(|call| format!("{}.{}", call.service, call.operation));
-        run(&world, aim).await;
-        assert_eq!(census(&world.sandbox), expected, "{aim:?} died at {death:?} ({last:?})");
-        if aim == Aim::Apply {
-            let planned = world.plan().await.expect("the stack can be planned");
-            assert!(planned.plan.steps.is_empty(), "died at {death:?} ({last:?}): {:#?}", planned.plan);
-        }
-    }
-    assert!(died > 30, "only {died} calls were found to die at");
+/// What one has and the other has not.
+fn differences(is: &Census, should: &Census) -> Vec<String> {
+    let keys = is.keys().chain(should.keys());
+    let count = |census: &Census, key| census.get(key).copied().unwrap_or_default();
+    let differs = keys.filter(|key| count(is, key) != count(should, key));
+    let mut lines: Vec<_> =
+        differs.map(|key| format!("{} of {key:?} instead of {}", count(is, key), count(should, key))).collect();
+    lines.dedup();
+    lines
 }
 
-fn stack() -> Config {
-    config(STACK)
+/// Dies, and lets the next run finish what the first wanted.
+async fn finished_by_the_next(world: &World, aim: Aim, death: Death, expected: &Census) -> Result<(), String> {
+    if !die(world, aim, death).await {
+        return Err("the call did not come again".to_owned());
+    }
+    let name = |call: &CallRecord| format!("{}.{}", call.service, call.operation);
+    let last = world.sandbox.call_log().last().map(name).unwrap_or_default();
+    let finished = async {
+        run(world, aim).await?;
+        if aim == Aim::Apply {
+            let planned = world.plan().await.map_err(|error| error.to_string())?;
+            if !planned.plan.steps.is_empty() {
+                return Err(format!("there is still something to do: {:#?}", planned.plan.steps));
+            }
+        }
+        tokio::time::sleep(AFTERWARDS).await;
+        let differences = differences(&census(&world.sandbox), expected);
+        if differences.is_empty() { Ok(()) } else { Err(differences.join("\n")) }
+    };
+    finished.await.map_err(|why: String| format!("last call {last}: {why}"))
+}
+
+/// Dies at each call of the way from `start` to `aim`, recovers, and compares with a run that nothing disturbed. Each
+/// death has an account and a time of its own, so they are had on all processors.
+fn every_call(start: &World, moment: Timestamp, aim: Aim) {
+    let (deaths, expected) = in_virtual_time(async {
+        let (way, end) = undisturbed(start, moment, aim).await;
+        (deaths(&way, &account(&end)), census(&end))
+    });
+    assert!(deaths.len() >= 40, "only {} deaths were found", deaths.len());
+    let next = AtomicUsize::new(0);
+    let failures = Mutex::new(Vec::new());
+    let die_in_turn = || {
+        while let Some(death) = deaths.get(next.fetch_add(1, Ordering::SeqCst)) {
+            let ended =
+                in_virtual_time(async { finished_by_the_next(&start.fork_at(moment), aim, *death, &expected).await });
+            if let Err(why) = ended {
+                failures.lock().expect("no thread panics").push(format!("{aim:?}, {death:?}: {why}"));
+            }
+        }
+    };
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| (0..processors).for_each(|_| drop(scope.spawn(die_in_turn))));
+    let failures = failures.into_inner().expect("no thread panics");
+    println!("{aim:?}: {} deaths on {processors} processors", deaths.len());
+    assert!(failures.is_empty(), "{} of {} deaths:\n{}", failures.len(), deaths.len(), failures.join("\n"));
 }
 
 const STACK: &str = r#"
@@ -126,43 +198,47 @@ egress = "nat-zonal"
 port = 8000
 "#;
 
-async fn standing(config: Config) -> World {
+fn empty(config: Config) -> World {
     let mut world = World::new(11, config);
     world.final_snapshot = false;
-    run(&world, Aim::Apply).await;
     world
 }
 
+/// The stack as it stands, and the moment.
+fn standing() -> (World, Timestamp) {
+    in_virtual_time(async {
+        let world = empty(config(STACK));
+        run(&world, Aim::Apply).await.expect("the stack can be applied");
+        let moment = world.sandbox.now();
+        (world, moment)
+    })
+}
+
 #[test]
-#[ignore = "its findings so far are mended, but it has not been seen green since; it takes minutes"]
 fn an_apply_that_died_at_any_call_is_finished_by_the_next() {
-    in_virtual_time(async {
-        let mut world = World::new(11, stack());
-        world.final_snapshot = false;
-        every_call(&world, Aim::Apply).await;
+    let (world, moment) = in_virtual_time(async {
+        let world = empty(config(STACK));
+        let moment = world.sandbox.now();
+        (world, moment)
     });
+    every_call(&world, moment, Aim::Apply);
 }
 
 #[test]
-#[ignore = "not green yet: a destruction that died while its table was being deleted cannot take the lock again"]
 fn a_destruction_that_died_at_any_call_is_finished_by_the_next() {
-    in_virtual_time(async {
-        every_call(&standing(stack()).await, Aim::Destroy).await;
-    });
+    let (world, moment) = standing();
+    every_call(&world, moment, Aim::Destroy);
 }
 
 #[test]
-#[ignore = "its findings so far are mended, but it has not been seen green since; it takes minutes"]
 fn an_update_and_a_replacement_that_died_at_any_call_are_finished_by_the_next() {
-    in_virtual_time(async {
-        let mut world = standing(stack()).await;
-        // In place: the database's class and rules of groups. Replaced: NAT gateways, their addresses and tables.
-        world.config = config(
-            &STACK
-                .replace("nat-zonal", "nat")
-                .replace("[database]", "[database]\nclass = \"db.m7g.large\"\nbackup_days = 21")
-                .replace("8000", "8080"),
-        );
-        every_call(&world, Aim::Apply).await;
-    });
+    let (mut world, moment) = standing();
+    // In place: the database's class and rules of groups. Replaced: NAT gateways, their addresses and tables.
+    world.config = config(
+        &STACK
+            .replace("nat-zonal", "nat")
+            .replace("[database]", "[database]\nclass = \"db.m7g.large\"\nbackup_days = 21")
+            .replace("8000", "8080"),
+    );
+    every_call(&world, moment, Aim::Apply);
 }

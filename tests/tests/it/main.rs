@@ -9,6 +9,7 @@ mod guards;
 mod interrupt;
 mod kill;
 mod least_privilege;
+mod lock;
 mod models;
 mod recorded;
 mod rows;

@@ -70,6 +70,7 @@ impl Kind for SecurityGroup {
         let call = call.group_name(format!("{}-{}", new.name(), new.generation)).tag_specifications(tags);
         let answer = aws.call(ACTION, new.id.as_str(), || call.clone().send()).await?;
         let id = answer.group_id.ok_or_else(|| CallError::lacks(ACTION, "GroupId"))?;
+        let aws = &aws.about_new();
         let of_a_new_group = [Rule::all(Peer::Ipv4("0.0.0.0/0".to_owned()), "")];
         futures::try_join!(
             rules::change(aws, &id, Direction::Ingress, &[], &self.ingress),

@@ -93,6 +93,8 @@ impl Kind for Key {
         let answer = aws.call(ACTION, new.id.as_str(), || create().set_tags(Some(tags.clone())).send()).await?;
         let key = answer.key_metadata.ok_or_else(|| CallError::lacks(ACTION, "KeyMetadata"))?;
         let (id, arn) = (key.key_id, key.arn.ok_or_else(|| CallError::lacks(ACTION, "Arn"))?);
+        // <https://docs.aws.amazon.com/kms/latest/developerguide/programming-eventual-consistency.html>
+        let aws = &aws.about_new();
         self.rotate(aws, &id).await.map_err(CallError::right_after_create)?;
         if !self.enabled {
             set_enabled(aws, &id, false).await.map_err(CallError::right_after_create)?;
