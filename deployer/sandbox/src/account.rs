@@ -30,6 +30,8 @@ pub(crate) struct Account {
     pub(crate) calls: u64,
     pub(crate) log: Vec<CallRecord>,
     pub(crate) recording: Option<Vec<Exchange>>,
+    /// The version of the store that alarms have seen.
+    pub(crate) watched: u64,
 }
 
 impl Account {
@@ -46,6 +48,7 @@ impl Account {
             calls: 0,
             log: Vec::new(),
             recording: None,
+            watched: 0,
         }
     }
 

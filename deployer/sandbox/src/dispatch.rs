@@ -47,10 +47,19 @@ impl Account {
             if let Some(service) = services::find(service) {
                 (service.on_timer)(&mut self.ctx(due, service), &timer);
             }
+            self.watch(due);
         }
     }
 
-    fn ctx(&mut self, now: Timestamp, service: &Service) -> Ctx<'_> {
+    /// Lets alarms see what has changed.
+    pub(crate) fn watch(&mut self, now: Timestamp) {
+        if self.watched != self.store.version {
+            services::monitoring::watch(&mut self.ctx(now, &services::monitoring::SERVICE));
+            self.watched = self.store.version;
+        }
+    }
+
+    pub(crate) fn ctx(&mut self, now: Timestamp, service: &Service) -> Ctx<'_> {
         Ctx { account: self, now, granted: Vec::new(), denied_as: service.denied }
     }
 
@@ -193,6 +202,7 @@ impl Account {
         if outcome.is_err() {
             self.store = before;
         }
+        self.watch(now);
         outcome
     }
 

@@ -157,7 +157,7 @@ impl Input {
         match self.service {
             "ec2" => refuse("MissingParameter", format!("The request must contain the parameter {place}")),
             "rds" => refuse("MissingParameter", format!("The request must contain the parameter {place}.")),
-            "iam" | "sts" | "autoscaling" | "elasticloadbalancing" => {
+            "iam" | "sts" | "autoscaling" | "elasticloadbalancing" | "monitoring" | "sns" => {
                 refuse("ValidationError", must_not_be_null(&place))
             }
             _ => refuse("ValidationException", must_not_be_null(&place)),
@@ -172,7 +172,7 @@ impl Input {
             "ec2" | "rds" => {
                 refuse("InvalidParameterValue", format!("Value ({shown}) for parameter {place} is invalid."))
             }
-            "iam" | "sts" | "autoscaling" | "elasticloadbalancing" => {
+            "iam" | "sts" | "autoscaling" | "elasticloadbalancing" | "monitoring" | "sns" => {
                 refuse("ValidationError", format!("Value '{shown}' at '{place}' failed to satisfy constraint"))
             }
             _ => refuse("ValidationException", format!("Value '{shown}' at '{place}' failed to satisfy constraint")),

@@ -13,6 +13,8 @@ use crate::clock::{Clock, SimClock};
 use crate::dispatch::{Delivery, Reply};
 use crate::error::SandboxError;
 use crate::record::{self, CallRecord, Exchange};
+use crate::services::monitoring;
+use crate::services::sns::{self, Published};
 use crate::store::{Resource, Tags};
 use crate::weather::{CallInfo, Fate, Hooked, Weather};
 use crate::wire::Request;
@@ -197,7 +199,16 @@ impl Sandbox {
         let mut resource = found(&account, kind, id)?;
         change(&mut resource.attrs, &mut resource.tags);
         account.store.put_at_once(resource.kind, id, Some(resource));
+        account.watch(self.clock.now());
         Ok(())
+    }
+
+    /// Puts an object there behind everyone's back, for the tests of what others make.
+    #[cfg(test)]
+    pub(crate) fn plant(&self, resource: Resource) {
+        let mut account = self.settled();
+        let (kind, id) = (resource.kind, resource.id.clone());
+        account.store.put_at_once(kind, &id, Some(resource));
     }
 
     /// Takes an object away behind everyone's back, without any of AWS's rules.
@@ -208,7 +219,21 @@ impl Sandbox {
         let mut account = self.settled();
         let resource = found(&account, kind, id)?;
         account.store.put_at_once(resource.kind, id, None);
+        account.watch(self.clock.now());
         Ok(())
+    }
+
+    /// A value of a metric at this moment, as one of AWS's services or an application would publish it.
+    pub fn metric(&self, namespace: &str, name: &str, dimensions: &[(&str, &str)], value: f64) {
+        let now = self.clock.now();
+        let mut account = self.settled();
+        let mut ctx = account.ctx(now, &monitoring::SERVICE);
+        monitoring::publish_now(&mut ctx, namespace, name, dimensions, value);
+    }
+
+    /// Every message that was published to a topic, by whomever, in order.
+    pub fn published(&self) -> Vec<Published> {
+        sns::all_published(&self.settled().store)
     }
 
     /// When the next thing will happen by itself, if anything will.

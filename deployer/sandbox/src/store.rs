@@ -78,6 +78,16 @@ struct Past {
     seen_from: Timestamp,
 }
 
+/// What an object was until a moment.
+#[derive(Clone, Debug)]
+struct Late {
+    before: Option<Arc<Resource>>,
+    until: Timestamp,
+}
+
+/// Nobody hears of a change later than this.
+const LATEST: Duration = Duration::from_secs(60);
+
 /// Something that happens later by itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Timer {
@@ -98,6 +108,10 @@ pub(crate) struct Token {
 pub(crate) struct Store {
     live: BTreeMap<Key, Arc<Resource>>,
     past: BTreeMap<Key, Vec<Past>>,
+    /// What was before the last changes, for those who hear of them late.
+    late: BTreeMap<Key, Late>,
+    /// Goes up with every change.
+    pub(crate) version: u64,
     timers: BTreeMap<(Timestamp, u64), Timer>,
     timer_seq: u64,
     pub(crate) tokens: BTreeMap<(String, String), Token>,
@@ -143,11 +157,13 @@ impl Store {
 
     /// Puts, changes or (with `None`) removes an object; readers see it `lag` later.
     pub(crate) fn put(&mut self, kind: &'static str, id: &str, new: Option<Resource>, now: Timestamp, lag: Duration) {
+        self.version += 1;
         let key = (kind, id.to_owned());
         let before = match new {
             Some(resource) => self.live.insert(key.clone(), Arc::new(resource)),
             None => self.live.remove(&key),
         };
+        self.remember(&key, before.clone(), now);
         let past = self.past.entry(key.clone()).or_default();
         past.retain(|p| p.seen_from > now);
         if !lag.is_zero() {
@@ -157,10 +173,29 @@ impl Store {
         }
     }
 
+    /// Keeps what was before a change of tags; of several in a row, what was before the first.
+    fn remember(&mut self, key: &Key, before: Option<Arc<Resource>>, now: Timestamp) {
+        self.late.retain(|_, late| later(late.until, LATEST) > now);
+        let tags = |resource: Option<&Arc<Resource>>| resource.map(|resource| resource.tags.clone());
+        if tags(before.as_ref()) != tags(self.live.get(key)) {
+            self.late.entry(key.clone()).or_insert(Late { before, until: now });
+        }
+    }
+
+    /// Everything as those know it who hear of each object's changes after a delay of its own.
+    pub(crate) fn known_late(&self, now: Timestamp, delay: impl Fn(&str) -> Duration) -> Vec<Arc<Resource>> {
+        let hidden = |key: &Key| self.late.get(key).filter(|late| later(late.until, delay(&key.1)) > now);
+        let live = self.live.iter().filter(|(key, _)| hidden(key).is_none()).map(|(_, resource)| Arc::clone(resource));
+        let before = self.late.keys().filter_map(|key| hidden(key)?.before.clone());
+        live.chain(before).collect()
+    }
+
     /// Puts or removes an object with everyone seeing it at once.
     pub(crate) fn put_at_once(&mut self, kind: &'static str, id: &str, new: Option<Resource>) {
         let key = (kind, id.to_owned());
         self.past.remove(&key);
+        self.version += 1;
+        self.late.remove(&key);
         match new {
             Some(resource) => self.live.insert(key, Arc::new(resource)),
             None => self.live.remove(&key),

@@ -1,6 +1,7 @@
 //! The services, each with its operations. A service is one line in [`ALL`].
 
 mod autoscaling;
+mod dlm;
 mod document;
 mod dynamodb;
 mod ec2;
@@ -9,12 +10,15 @@ mod elbv2;
 mod iam;
 mod kms;
 mod logs;
+pub(crate) mod monitoring;
 mod rds;
 mod scheduler;
 mod servicediscovery;
 mod shared;
+pub(crate) mod sns;
 mod ssm;
 mod sts;
+mod tagging;
 #[cfg(test)]
 mod testing;
 
@@ -28,6 +32,7 @@ use crate::wire::rest::Rest;
 /// Every service that is simulated.
 pub(crate) const ALL: &[&Service] = &[
     &autoscaling::SERVICE,
+    &dlm::SERVICE,
     &dynamodb::SERVICE,
     &ec2::SERVICE,
     &ecr::SERVICE,
@@ -35,15 +40,18 @@ pub(crate) const ALL: &[&Service] = &[
     &iam::SERVICE,
     &kms::SERVICE,
     &logs::SERVICE,
+    &monitoring::SERVICE,
     &rds::SERVICE,
     &scheduler::SERVICE,
     &servicediscovery::SERVICE,
+    &sns::SERVICE,
     &ssm::SERVICE,
     &sts::SERVICE,
+    &tagging::SERVICE,
 ];
 
 /// The services that are called by paths, with the bindings of their operations.
-pub(crate) const REST: &[Rest] = &[scheduler::REST];
+pub(crate) const REST: &[Rest] = &[dlm::REST, scheduler::REST];
 
 /// A service: how it is recognised, what it can do, how its objects change by themselves.
 pub(crate) struct Service {

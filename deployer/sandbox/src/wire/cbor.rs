@@ -25,9 +25,19 @@ pub(crate) fn encode(output: &Value, request_id: &str) -> Response {
 
 pub(crate) fn encode_error(error: &ApiError, request_id: &str) -> Response {
     let mut body = (*error.members).clone();
-    body.insert("__type".to_owned(), error.code.clone().into());
+    // Where a service spoke the query protocol before, its errors have a name of that time besides.
+    let shape = body.remove("_shape").unwrap_or_else(|| error.code.clone().into());
+    body.insert("__type".to_owned(), shape);
     body.insert("message".to_owned(), error.message.clone().into());
-    response(error.status, &Value::Object(body), request_id)
+    let mut response = response(error.status, &Value::Object(body), request_id);
+    response.headers.push(query_error(error));
+    response
+}
+
+/// <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-protocols-awsquerycompatible-trait>
+pub(crate) fn query_error(error: &ApiError) -> (String, String) {
+    let side = if error.status < 500 { "Sender" } else { "Receiver" };
+    ("x-amzn-query-error".to_owned(), format!("{};{side}", error.code))
 }
 
 fn response(status: u16, value: &Value, request_id: &str) -> Response {

@@ -36,9 +36,15 @@ pub(crate) fn encode(protocol: Protocol, output: &Value, request_id: &str) -> Re
 
 pub(crate) fn encode_error(protocol: Protocol, error: &ApiError, request_id: &str) -> Response {
     let mut body = (*error.members).clone();
-    body.insert("__type".to_owned(), error.code.clone().into());
+    let shape = body.remove("_shape");
+    let old_name = shape.is_some();
+    body.insert("__type".to_owned(), shape.unwrap_or_else(|| error.code.clone().into()));
     body.insert("message".to_owned(), error.message.clone().into());
-    response(protocol, error.status, Value::Object(body).to_string().into_bytes(), request_id)
+    let mut response = response(protocol, error.status, Value::Object(body).to_string().into_bytes(), request_id);
+    if old_name {
+        response.headers.push(super::cbor::query_error(error));
+    }
+    response
 }
 
 fn response(protocol: Protocol, status: u16, body: Vec<u8>, request_id: &str) -> Response {

@@ -223,6 +223,12 @@ static NOUNS: &[&Noun] = &[
     &vpc::VPC,
 ];
 
+/// The ARN of an object of EC2's.
+pub(crate) fn arn_of(ctx: &Ctx<'_>, resource: &crate::store::Resource) -> Option<String> {
+    let noun = NOUNS.iter().find(|noun| noun.kind == resource.kind)?;
+    Some(noun.arn(ctx, &resource.id))
+}
+
 fn on_timer(ctx: &mut Ctx<'_>, timer: &Timer) {
     match timer.kind {
         "ec2.instance" => instance::on_timer(ctx, timer),

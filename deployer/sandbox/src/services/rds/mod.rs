@@ -169,6 +169,12 @@ struct Noun {
 
 static NOUNS: &[&Noun] = &[&subnet_group::GROUP, &parameter_group::GROUP, &instance::INSTANCE, &snapshot::SNAPSHOT];
 
+/// The ARN of an object of RDS's.
+pub(crate) fn arn_of(ctx: &Ctx<'_>, resource: &Resource) -> Option<String> {
+    let noun = NOUNS.iter().find(|noun| noun.kind == resource.kind)?;
+    Some(noun.arn(ctx, &resource.id))
+}
+
 impl Noun {
     fn arn(&self, ctx: &Ctx<'_>, id: &str) -> String {
         ctx.arn("rds", format!("{}:{id}", self.resource_type))

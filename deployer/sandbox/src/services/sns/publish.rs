@@ -1,0 +1,127 @@
+//! Publishing, by callers and by services of AWS. <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{SUBSCRIPTION, invalid, no_such_topic, permitted_arn, topic_by_arn};
+use crate::account::Ctx;
+use crate::authorise::Grant;
+use crate::error::{ApiError, Outcome};
+use crate::input::Input;
+use crate::services::{document, kms};
+use crate::store::{Resource, Store};
+
+const MESSAGE: &str = "sns.message";
+/// The longest message: 256 KiB.
+const LONGEST: usize = 262_144;
+
+/// A message that was published to a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The topic's ARN.
+    pub topic: String,
+    /// The subject, if it has one.
+    pub subject: Option<String>,
+    /// The message.
+    pub message: String,
+    /// When.
+    pub at: Timestamp,
+    /// Whom it went to: protocol and endpoint of each confirmed subscription at that moment.
+    pub to: Vec<(String, String)>,
+}
+
+/// A service of AWS that publishes by itself.
+pub(crate) struct Sender<'a> {
+    /// Such as `cloudwatch.amazonaws.com`.
+    pub(crate) service: &'static str,
+    /// What it publishes about, as `aws:SourceArn`.
+    pub(crate) source: &'a str,
+}
+
+pub(super) fn publish(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
+    let arn = input.opt_str("TopicArn").or_else(|| input.opt_str("TargetArn")).unwrap_or_default();
+    let topic = permitted_arn(ctx, "TopicArn", arn, "Publish", |grant| grant)?;
+    let (subject, message) = (input.opt_str("Subject"), input.opt_str("Message").unwrap_or_default());
+    if message.is_empty() {
+        return Err(invalid("Empty message"));
+    }
+    if message.len() > LONGEST {
+        return Err(invalid("Message too long"));
+    }
+    if subject.is_some_and(|subject| subject.is_empty() || subject.chars().count() > 100 || subject.contains('\n')) {
+        return Err(invalid("Subject"));
+    }
+    if let Some(structure) = input.opt_str("MessageStructure") {
+        return Err(ApiError::not_simulated(format!("MessageStructure {structure}")));
+    }
+    if input.has("MessageAttributes") {
+        return Err(ApiError::not_simulated("message attributes"));
+    }
+    if let Some(key) = Some(topic.text("KmsMasterKeyId")).filter(|key| !key.is_empty() && !key.contains("alias/aws/")) {
+        let key = kms::usable(ctx, key).map_err(|error| ApiError { code: "KMSNotFound".to_owned(), ..error })?;
+        kms::authorise_via(ctx, &key, &["GenerateDataKey", "Decrypt"], "sns")?;
+    }
+    Ok(json!({"MessageId": keep(ctx, &topic, subject, message)}))
+}
+
+/// A service publishes: the topic's policy must let it, and the policy of the topic's key too.
+/// <https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services>
+pub(crate) fn by_service(
+    ctx: &mut Ctx<'_>,
+    topic: &str,
+    sender: &Sender<'_>,
+    subject: &str,
+    message: &str,
+) -> Result<(), ApiError> {
+    let found = topic_by_arn(ctx, "TopicArn", topic)?.ok_or_else(no_such_topic)?;
+    let policy: Value = serde_json::from_str(found.text("Policy")).unwrap_or_default();
+    let grant = Grant::new("sns:Publish", topic)
+        .key("aws:SourceArn", sender.source)
+        .key("aws:SourceAccount", ctx.account.id.clone())
+        .key("aws:SourceOwner", ctx.account.id.clone());
+    let about = |kind: &str, name: &str| (kind, name) == ("Service", sender.service) || (kind, name) == ("AWS", "*");
+    if document::judge(&policy, about, &grant)? != Some(true) {
+        let refused = format!("{} is not authorized to perform: SNS:Publish on resource: {topic}", sender.service);
+        return Err(ApiError::with_status(403, "AuthorizationError", refused));
+    }
+    if let Some(key) = Some(found.text("KmsMasterKeyId")).filter(|key| !key.is_empty()) {
+        let unfit = || {
+            let what = format!("the key of {topic} does not let {} use it", sender.service);
+            ApiError::with_status(400, "KMSAccessDenied", what)
+        };
+        let key = kms::usable(ctx, key).map_err(|_| unfit())?;
+        if !kms::allows_service(&key, sender.service, &["Decrypt", "GenerateDataKey"], &[])? {
+            return Err(unfit());
+        }
+    }
+    keep(ctx, &found, Some(subject), message);
+    Ok(())
+}
+
+fn keep(ctx: &mut Ctx<'_>, topic: &Resource, subject: Option<&str>, message: &str) -> String {
+    let confirmed =
+        ctx.those(SUBSCRIPTION, |one| one.text("TopicArn") == topic.text("TopicArn") && !one.flag("_pending"));
+    let to: Vec<Value> = confirmed.iter().map(|one| json!([one.text("Protocol"), one.text("Endpoint")])).collect();
+    let id = ctx.account.rng.uuid();
+    // What was sent is gone; that it is remembered is for those who look.
+    let kept = json!({
+        "_gone": true, "topic": topic.text("TopicArn"), "subject": subject, "message": message, "to": to,
+    });
+    let number = ctx.account.store.all(MESSAGE).count();
+    let kept = ctx.resource(MESSAGE, format!("{number:09}-{id}"), kept);
+    ctx.insert(kept);
+    id
+}
+
+/// Every message so far, in order.
+pub(crate) fn all_published(store: &Store) -> Vec<Published> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let one = |message: &std::sync::Arc<Resource>| Published {
+        topic: message.text("topic").to_owned(),
+        subject: message.attrs.get("subject").and_then(Value::as_str).map(str::to_owned),
+        message: message.text("message").to_owned(),
+        at: message.created,
+        to: message.items("to").iter().map(|pair| (text(&pair[0]), text(&pair[1]))).collect(),
+    };
+    store.all(MESSAGE).map(one).collect()
+}
