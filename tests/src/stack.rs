@@ -38,6 +38,18 @@ pub fn config(rest: &str) -> Config {
     }
 }
 
+/// Stack files that have between them every kind of resource, and every field that can have a value: what the tests
+/// that find their own cases walk through. A module that a stack file switches on is switched on here.
+#[must_use]
+pub fn everything() -> Vec<Config> {
+    let small = |egress: &str| config(&format!("[network]\negress = \"{egress}\"\n[services.web]\nport = 8000\n"));
+    let with_tag = |mut config: Config| {
+        config.stack.tags.insert("team".to_owned(), "ops".to_owned());
+        config
+    };
+    [small("endpoints"), users_config(), small("nat-zonal")].into_iter().map(with_tag).collect()
+}
+
 /// Somebody at a terminal with a stack file, and an account.
 #[derive(Clone, Debug)]
 pub struct World {
@@ -106,6 +118,14 @@ impl World {
     pub async fn plan(&self) -> Result<Planned, Error> {
         let session = self.session("plan").await?;
         session.plan(&self.stack(&session), &self.options).await
+    }
+
+    /// Applies this stack, which may be another than the stack file's.
+    ///
+    /// # Errors
+    /// What `wharf apply --yes` would say.
+    pub async fn apply_stack(&self, session: &Session, stack: &Stack) -> Result<Applied, Error> {
+        self.run(session, stack, "apply", &self.options).await
     }
 
     /// Applies.

@@ -41,6 +41,9 @@ const TABLE: &[Row] = &[
     ("AuthFailure", "permission to access the specified resource", Class::Draining),
     ("InvalidDBSubnetGroupStateFault", "", Class::Draining),
     ("InvalidDBParameterGroupState*", "", Class::Draining),
+    // One change an hour.
+    // <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTimeToLive.html>
+    ("ValidationException", "modified multiple times", Class::Draining),
     ("DeleteConflict", "", Class::Draining),
     ("ResourceInUse", "", Class::Draining),
     // One at a time.

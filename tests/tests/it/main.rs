@@ -12,6 +12,7 @@ mod least_privilege;
 mod lock;
 mod models;
 mod recorded;
+mod replace;
 mod rows;
 mod secrets;
 mod terraform;

@@ -39,7 +39,8 @@ impl Default for GiveUp {
         let minutes = |n: u64| Duration::from_secs(n * 60);
         Self {
             not_yet_visible: minutes(1),
-            draining: minutes(45),
+            // Some changes AWS takes once an hour.
+            draining: minutes(65),
             busy: minutes(20),
             throttled: minutes(10),
             ambiguous: minutes(10),

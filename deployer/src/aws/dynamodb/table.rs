@@ -283,7 +283,8 @@ impl Table {
         aws.call("dynamodb:UpdateContinuousBackups", name, send).await.map(drop)
     }
 
-    /// Another attribute can take over only after the one before was turned off, which AWS allows once an hour.
+    /// Another attribute can take over only after the one before was turned off, and AWS takes one such change an hour:
+    /// it refuses the second until then, and a run tries again.
     async fn expire(&self, aws: &Aws, name: &str, now: Option<&str>) -> Result<(), CallError> {
         if let Some(now) = now {
             set_expiry(aws, name, now, false).await?;
@@ -370,6 +371,22 @@ mod tests {
         let found = world.update(&found, &Table { deletion_protection: true, ..tagged }).await;
         world.delete::<Table>(&found).await;
         assert!(world.sandbox.inventory().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_attribute_expires_items_once_aws_takes_the_second_change() {
+        let world = World::calm().await;
+        let found = world.create("stack.table", &table()).await;
+        let by = |attribute: &str| Table { expires: Some(attribute.to_owned()), ..table() };
+        let found = world.update(&found, &by("expires")).await;
+        tokio::time::sleep(std::time::Duration::from_secs(3600)).await;
+        let seen = Table::find(&world.aws, &Query { wanted: Default::default(), only: None }).await.unwrap();
+        let changed = Changed(["expires".to_owned()].into());
+        let refused = by("until").update(&world.aws, &seen[0], &changed).await.unwrap_err();
+        assert_eq!(refused.class, Class::Draining);
+        tokio::time::sleep(std::time::Duration::from_secs(3600)).await;
+        let found = world.find::<Table>(&found.id).await.unwrap();
+        world.update(&found, &by("until")).await;
     }
 
     #[tokio::test(start_paused = true)]

@@ -22,7 +22,8 @@ pub struct Parameter {
     pub value: Text,
     /// What it is for.
     pub description: String,
-    /// `Standard` (values up to 4 KiB) or `Advanced` (8 KiB, has a price). There is no way back from `Advanced`.
+    /// `Standard` (values up to 4 KiB) or `Advanced` (8 KiB, has a price). From `Advanced` AWS has no way back: the
+    /// parameter is made again.
     pub tier: String,
     /// The user's tags.
     pub tags: Tags,
@@ -75,20 +76,14 @@ impl Kind for Parameter {
     }
 
     async fn create(&self, aws: &Aws, new: &New<'_>) -> Result<Made, CallError> {
-        let (value, tags) = (self.value.get()?, tagging::to_sdk(&new.tags(&self.tags))?);
-        let put = || aws.ssm.put_parameter().name(&self.name).r#type(ParameterType::String).value(value);
-        let put = || put().description(&self.description).tier(ParameterTier::from(self.tier.as_str()));
-        let send = || put().set_tags(Some(tags.clone())).send();
-        let answer = aws.call("ssm:PutParameter", &self.name, send).await?;
-        let outputs = sweep::outputs(aws, &self.name, answer.version);
+        let outputs = self.put_new(aws, &self.name, &new.tags(&self.tags)).await?;
         Ok(Made { physical: self.name.clone(), outputs: Some(outputs) })
     }
 
     async fn update(&self, aws: &Aws, now: &Found<Self>, changed: &Changed) -> Result<Option<Outputs>, CallError> {
         let mut outputs = now.outputs.clone();
         if changed.has("tier") && now.inputs.tier == "Advanced" {
-            let what = format!("parameter {} is Advanced, and AWS has no way back to {}", self.name, self.tier);
-            return Err(CallError::invalid(what, "set the tier to `Advanced`, or give the parameter another name"));
+            return self.make_again(aws, now).await.map(Some);
         }
         if changed.any(&["value", "description", "tier"]) {
             let value = self.value.get()?;
@@ -123,6 +118,33 @@ impl Kind for Parameter {
         ];
         grants.extend(tagging::GRANTS);
         grants
+    }
+}
+
+impl Parameter {
+    async fn put_new(&self, aws: &Aws, name: &str, tags: &Tags) -> Result<Outputs, CallError> {
+        let (value, tags) = (self.value.get()?, tagging::to_sdk(tags)?);
+        let put = || aws.ssm.put_parameter().name(name).r#type(ParameterType::String).value(value);
+        let put = || put().description(&self.description).tier(ParameterTier::from(self.tier.as_str()));
+        let answer = aws.call("ssm:PutParameter", name, || put().set_tags(Some(tags.clone())).send()).await?;
+        Ok(sweep::outputs(aws, name, answer.version))
+    }
+
+    /// Deletes it and makes it again under the same name and identity: an advanced parameter cannot become a standard
+    /// one. Cut off in between, it is missing, and the next run makes it.
+    /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html>
+    async fn make_again(&self, aws: &Aws, now: &Found<Self>) -> Result<Outputs, CallError> {
+        let name = &now.physical;
+        let tags = match &now.identity {
+            Identity::Ours(Some(generation)) => tags::for_new(&aws.scope.stack, &now.id, generation, &self.tags),
+            _ => {
+                let mut tags = tags::identity(&aws.scope.stack, &now.id, None);
+                tags.extend(self.tags.clone());
+                tags
+            }
+        };
+        Self::delete(aws, now).await?;
+        self.put_new(aws, name, &tags).await
     }
 }
 
@@ -188,6 +210,17 @@ mod tests {
         };
         let found = world.update(&found, &changed).await;
         world.delete::<Parameter>(&found).await;
+        assert!(world.sandbox.inventory().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_advanced_parameter_becomes_a_standard_one_by_being_made_again() {
+        let world = World::calm().await;
+        let advanced = Parameter { tier: "Advanced".to_owned(), ..parameter() };
+        let found = world.create("database.host", &advanced).await;
+        let standard = world.update(&found, &parameter()).await;
+        assert_eq!((&standard.physical, &standard.identity), (&found.physical, &found.identity));
+        world.delete::<Parameter>(&standard).await;
         assert!(world.sandbox.inventory().is_empty());
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use wharf_sandbox::{Resource, Sandbox};
 
 /// One change behind Wharf's back.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Change {
     /// The sandbox's name for what is changed.
     pub(super) kind: &'static str,
@@ -205,10 +205,13 @@ fn of(resource: &Resource, texts: &Texts) -> Vec<Change> {
             changes.push(change(At::Attribute(vec![Step::Key(name.to_owned())]), Some(value)));
         }
     }
+    // Whose it is, three tags say: with another value it is somebody else's.
     if resource.tags.contains_key("wharf:id") {
         changes.push(change(At::Tag("owner".to_owned()), Some("somebody".into())));
     }
-    for (key, value) in resource.tags.iter().filter(|(key, _)| !matches!(key.as_str(), "wharf:id" | "wharf:stack")) {
+    for (key, value) in
+        resource.tags.iter().filter(|(key, _)| !matches!(key.as_str(), "wharf:id" | "wharf:stack" | "wharf:region"))
+    {
         let at = || At::Tag(key.clone());
         if !key.starts_with("wharf:") {
             changes.push(change(at(), None));
@@ -262,7 +265,8 @@ fn walk(resource: &Resource, texts: &Texts, path: &mut Vec<Step>, value: &Value,
         Value::Array(items) => {
             if let Some((last, fewer)) = items.split_last() {
                 to(path, Value::Array(fewer.to_vec()));
-                let another = different(&name, last, texts);
+                let another =
+                    different(&name, last, texts).filter(|another| !items.iter().any(|item| same(item, another)));
                 to(path, Value::Array(items.iter().cloned().chain(another).collect()));
             }
             for (at, item) in items.iter().enumerate() {
@@ -301,12 +305,32 @@ fn different(name: &str, value: &Value, texts: &Texts) -> Option<Value> {
     }
 }
 
+/// True when two elements of a list name the same resource, which AWS has in a list once.
+fn same(one: &Value, other: &Value) -> bool {
+    let names = |key: &&String| key.ends_with("Id") || key.ends_with("Identifier");
+    let name = one.as_object().and_then(|entries| entries.keys().find(names));
+    one == other || name.is_some_and(|name| one[name] == other[name])
+}
+
 /// How AWS gets on, and what the sandbox keeps for itself: nothing that anybody sets.
 fn is_bookkeeping(name: &str) -> bool {
     let low = name.to_ascii_lowercase();
-    ["state", "status", "statuses", "_pending", "modifiedvalues", "_history", "_cipher", "_for", "_gone", "_windowed"]
-        .iter()
-        .any(|end| low.ends_with(end))
+    [
+        "state",
+        "status",
+        "statuses",
+        "_pending",
+        "modifiedvalues",
+        "_history",
+        "_cipher",
+        "_for",
+        "_gone",
+        "_windowed",
+        "lastmodifieduser",
+        "_key",
+    ]
+    .iter()
+    .any(|end| low.ends_with(end))
 }
 
 /// A name or an id is what a resource is found by, and some things AWS never changes: with another value it is
@@ -324,6 +348,8 @@ fn says_what_it_is(resource: &Resource, name: &str, value: &Value) -> bool {
         // Where a database listens follows from its name and its port.
         ("rds.instance", "Address"),
         ("rds.instance", "Engine"),
+        // A subnet's zone.
+        ("rds.subnet-group", "Name"),
         ("ssm.parameter", "ARN"),
         ("ssm.parameter", "Type"),
         ("ssm.parameter", "Version"),

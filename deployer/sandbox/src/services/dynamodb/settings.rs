@@ -39,7 +39,7 @@ pub(crate) fn update_time_to_live(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     ctx.update("dynamodb.table", &name, |table| {
         table.set("_ttl", json!({"TimeToLiveStatus": status, "AttributeName": attribute}));
     });
-    ctx.after(Duration::from_secs(60), "dynamodb.table", &name, "ttl");
+    ctx.after(Duration::from_secs(45 * 60), "dynamodb.table", &name, "ttl");
     Ok(json!({"TimeToLiveSpecification": {"Enabled": enable, "AttributeName": attribute}}))
 }
 

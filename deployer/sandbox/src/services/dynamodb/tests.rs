@@ -234,7 +234,8 @@ async fn recovery_and_time_to_live_are_switched_on_once_the_table_can() {
     };
     ttl().unwrap();
     assert_eq!(code(ttl()), "ValidationException");
-    pass(200).await;
+    // Up to an hour.
+    pass(3600).await;
     let answer = ddb(&sandbox, "DescribeTimeToLive", json!({"TableName": "state"})).unwrap();
     assert_eq!(answer["TimeToLiveDescription"], json!({"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}));
 }

@@ -1,0 +1,123 @@
+//! What nothing is told of is not the stack's: an update of something else of the same resource keeps it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value as Json;
+use wharf_engine::{Change as Takes, Owner, Rules, Value};
+use wharf_tests::parallel::each;
+use wharf_tests::stack::{World, in_virtual_time};
+
+use super::leaves::{At, Change};
+use super::{Standing, still, together};
+
+/// What is updated besides tags and descriptions, so that each way of changing a resource is taken.
+const UPDATES: &[(&str, &str, i64)] = &[("rds.instance", "backup_days", 21), ("logs.log-group", "retention", 60)];
+
+/// What an update of something else gives another value, and why.
+const NOT_KEPT: &[(&str, &str, &str)] =
+    &[("rds.instance", "_masterUserPassword", "the password's parameter is described anew, which makes a new version")];
+
+/// What Wharf sees of each resource, by kind and AWS's name for it.
+type Seen = BTreeMap<(&'static str, String), BTreeMap<String, Value>>;
+
+/// Updates each resource of an account with these changes, after which they are still there. Answers the fields in
+/// which Wharf saw them.
+pub(super) fn all(standing: &Standing, changes: &[Change], problems: &mut Vec<String>) -> BTreeSet<(String, String)> {
+    let before = in_virtual_time(async { seen(&standing.changed(&[])).await });
+    let groups = together(changes, 60, &|change: &Change| standing.whose(change));
+    let kept = each(&groups, |group| keep(standing, group, &before));
+    let mut fields = BTreeSet::new();
+    for kept in kept {
+        match kept {
+            Ok(field) => drop(fields.insert(field)),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    fields
+}
+
+async fn seen(world: &World) -> Seen {
+    let session = world.session("look").await.expect("the account can be reached");
+    let (found, ..) = session.look(&world.stack(&session)).await.expect("the account can be looked at");
+    found.found.into_iter().map(|found| ((found.rules.kind, found.physical), found.inputs)).collect()
+}
+
+fn keep(standing: &Standing, changes: &[Change], before: &Seen) -> Vec<Result<(String, String), String>> {
+    in_virtual_time(async {
+        let world = standing.changed(changes);
+        let mut all: Vec<_> = different(before, &seen(&world).await).into_iter().map(Ok).collect();
+        let session = world.session("update").await.expect("the account can be reached");
+        let mut stack = world.stack(&session);
+        stack.resources.values_mut().for_each(|resource| update(resource.rules, &mut resource.inputs));
+        let applied = world.apply_stack(&session, &stack).await;
+        match applied {
+            Ok(applied) if applied.complete() => {
+                all.extend(changes.iter().filter_map(|change| lost(change, &world)).map(Err));
+            }
+            Ok(applied) => {
+                let failed = applied.runs.last().map(|(_, outcome)| &outcome.failed);
+                all.extend(apart(standing, changes, before, format!("an update fails: {failed:?}")));
+            }
+            Err(error) => all.extend(apart(standing, changes, before, format!("an update fails: {error:?}"))),
+        }
+        all
+    })
+}
+
+/// Which of several changes it was.
+fn apart(
+    standing: &Standing,
+    changes: &[Change],
+    before: &Seen,
+    problem: String,
+) -> Vec<Result<(String, String), String>> {
+    let halves = changes.split_at(changes.len() / 2);
+    match changes {
+        [] => vec![Err(problem)],
+        [one] => vec![Err(format!("{} {} {:?}: {problem}", one.kind, one.path(), one.to))],
+        _ => std::thread::scope(|scope| {
+            // Each has its own time.
+            let thread = scope.spawn(|| [keep(standing, halves.0, before), keep(standing, halves.1, before)].concat());
+            thread.join().expect("the thread ends")
+        }),
+    }
+}
+
+/// The fields that are seen otherwise than before.
+fn different(before: &Seen, now: &Seen) -> BTreeSet<(String, String)> {
+    let both = now.iter().filter_map(|(key, inputs)| Some((key.0, inputs, before.get(key)?)));
+    both.flat_map(|(kind, now, before)| {
+        let fields = now.iter().filter(|(name, value)| before.get(*name) != Some(*value));
+        fields.map(|(name, _)| (kind.to_owned(), name.clone())).collect::<Vec<_>>()
+    })
+    .collect()
+}
+
+/// Another value for what a resource is described and tagged with, and for what [`UPDATES`] names.
+fn update(rules: &Rules, inputs: &mut BTreeMap<String, Value>) {
+    for field in rules.fields.iter().filter(|field| field.change == Takes::InPlace) {
+        let Some(value) = inputs.get_mut(field.name) else { continue };
+        match (field.name, &mut *value) {
+            ("description", Value::Text(text)) if field.owner == Owner::Stack => text.push_str(" (updated)"),
+            ("tags", Value::Map(tags)) => drop(tags.insert("team".to_owned(), Value::text("dev"))),
+            (name, _) => {
+                if let Some((.., to)) = UPDATES.iter().find(|(kind, field, _)| (*kind, *field) == (rules.kind, name)) {
+                    *value = Value::Int(*to);
+                }
+            }
+        }
+    }
+}
+
+/// What became of a change that should still be there.
+fn lost(change: &Change, world: &World) -> Option<String> {
+    let (mut now, mut to) = (change.now(&world.sandbox).unwrap_or_default(), change.to.clone().unwrap_or_default());
+    still(&mut now);
+    still(&mut to);
+    let tag_of_ours = matches!(&change.at, At::Tag(key) if key == "team");
+    let excused = NOT_KEPT.iter().any(|(kind, path, _)| (*kind, *path) == (change.kind, change.path().as_str()));
+    (now != to && !tag_of_ours && !excused).then(|| {
+        let was = |value: &Json| value.to_string();
+        format!("{} {} {} is lost in an update: {}", change.kind, change.path(), was(&to), was(&now))
+    })
+}

@@ -1,0 +1,188 @@
+//! Other values for fields that replace: of most any other text will do, of some only what AWS takes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wharf_engine::{Change, Field, LogicalId, Owner, Resource, Stack, Value};
+
+/// A stack of which one field says something else than before.
+#[derive(Debug)]
+pub(super) struct Case {
+    /// The resource.
+    pub(super) id: LogicalId,
+    /// The field.
+    pub(super) field: &'static str,
+    /// The stack as it should be now.
+    pub(super) stack: Stack,
+    /// Nothing else says something else.
+    pub(super) alone: bool,
+    /// Kinds of the resources that it did not have before.
+    pub(super) added: Vec<&'static str>,
+}
+
+/// Values of which AWS takes only some: kind, field, from, to.
+const CHOICES: &[(&str, &str, &str, &str)] = &[
+    ("ec2.flow-log", "traffic", "all", "rejected"),
+    ("ec2.flow-log", "format", "", "${version} ${account-id} ${interface-id} ${srcaddr} ${dstaddr} ${action}"),
+    ("ec2.flow-log", "interval", "ten_minutes", "one_minute"),
+    // Of the eight blocks of the network, the one for a fourth zone.
+    ("ec2.subnet", "cidr", "", "10.0.96.0/19"),
+    ("ec2.subnet", "zone", "", "us-east-1d"),
+    ("ec2.vpc-endpoint", "service", "com.amazonaws.us-east-1.s3", "com.amazonaws.us-east-1.dynamodb"),
+    ("ec2.vpc-endpoint", "service", "", "com.amazonaws.us-east-1.monitoring"),
+    ("ec2.vpc-endpoint", "way", "gateway", "interface"),
+    ("ec2.vpc-endpoint", "way", "interface", "gateway"),
+    ("logs.log-group", "class", "STANDARD", "INFREQUENT_ACCESS"),
+    ("rds.instance", "database", "", "other"),
+    ("rds.instance", "username", "", "other"),
+    ("rds.parameter-group", "family", "", "postgres18"),
+];
+
+/// What has to change along: kind and field of the case; kind, field and value of all that changes with it.
+const ALONG: &[((&str, &str), (&str, &str, &str))] = &[
+    (("rds.parameter-group", "family"), ("rds.instance", "engine_version", "\"18\"")),
+    (("ec2.vpc-endpoint", "way"), ("", "route_tables", "[]")),
+];
+
+/// Cases that a field is left out of, and why.
+const NOT_ALONE: &[(&str, &str, &str, &str)] =
+    &[("ec2.vpc-endpoint", "way", "interface", "of all services, S3 and DynamoDB alone have gateways")];
+
+/// A case for each field that replaces and refers to nothing, of each resource that is used otherwise than those
+/// before it. `seen` is what there was a case for before.
+pub(super) fn plain(stack: &Stack, seen: &mut BTreeSet<String>) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for resource in stack.resources.values().filter(|resource| resource.rules.kind != "dynamodb.table") {
+        for (field, value) in replacing(resource) {
+            if !value.references().is_empty() || *value == Value::Null {
+                continue;
+            }
+            let like = format!("{} {} {:?}", resource.rules.kind, field.name, users(stack, &resource.id));
+            if not_alone(resource, field, value) || !seen.insert(like) {
+                continue;
+            }
+            let mut case = changed(stack, resource, field, another(resource, field, value));
+            if is_held(stack, resource) {
+                // AWS lets a subnet go after what has interfaces in it; that moves along with the network alone.
+                case.stack.resources.values_mut().flat_map(|one| one.inputs.values_mut()).for_each(renumber);
+                case.alone = false;
+            }
+            cases.push(case);
+        }
+    }
+    cases
+}
+
+/// A case for each field that replaces, is a reference, and has been no reason yet: it refers to a twin of what it
+/// referred to.
+pub(super) fn references(stack: &Stack, reached: &BTreeSet<super::Field>) -> Vec<Case> {
+    let mut cases: BTreeMap<super::Field, Case> = BTreeMap::new();
+    for resource in stack.resources.values() {
+        for (field, value) in replacing(resource) {
+            let key = (resource.rules.kind.to_owned(), field.name.to_owned());
+            let Some(reference) = value.references().first().copied() else { continue };
+            if reached.contains(&key) || cases.contains_key(&key) {
+                continue;
+            }
+            let (twin, target) = twin(stack, &reference.id);
+            let mut case = changed(stack, resource, field, moved(value, &reference.id, &twin.id));
+            case.added.push(target);
+            case.stack.resources.insert(twin.id.clone(), twin);
+            cases.insert(key, case);
+        }
+    }
+    cases.into_values().collect()
+}
+
+/// The fields of a resource that replace, with their values.
+fn replacing(resource: &Resource) -> impl Iterator<Item = (&'static Field, &Value)> {
+    let fields = resource.rules.fields.iter();
+    let fields = fields.filter(|field| field.change == Change::Replace && field.owner == Owner::Stack);
+    fields.filter_map(|field| Some((field, resource.inputs.get(field.name)?)))
+}
+
+/// The kinds of those that refer to a resource.
+fn users(stack: &Stack, id: &LogicalId) -> BTreeSet<&'static str> {
+    let users = stack.resources.values().filter(|resource| resource.needs().contains(id));
+    users.map(|resource| resource.rules.kind).collect()
+}
+
+/// True for a subnet that something has interfaces in which does not let go of it before it has another.
+fn is_held(stack: &Stack, resource: &Resource) -> bool {
+    let lets_go = ["ec2.nat-gateway", "ec2.route-table"];
+    resource.rules.kind == "ec2.subnet" && users(stack, &resource.id).iter().any(|kind| !lets_go.contains(kind))
+}
+
+fn not_alone(resource: &Resource, field: &Field, value: &Value) -> bool {
+    let text = value.as_text().unwrap_or_default();
+    NOT_ALONE.iter().any(|(kind, name, from, _)| (*kind, *name, *from) == (resource.rules.kind, field.name, &text))
+}
+
+fn another(resource: &Resource, field: &Field, value: &Value) -> Value {
+    let text = value.as_text().unwrap_or_default();
+    let mut choices = CHOICES.iter().filter(|(kind, name, ..)| (*kind, *name) == (resource.rules.kind, field.name));
+    if let Some((.., to)) = choices.find(|(_, _, from, _)| from.is_empty() || *from == text) {
+        return Value::text(*to);
+    }
+    match value {
+        Value::Bool(on) => Value::Bool(!on),
+        Value::Int(number) => Value::Int(number + 1),
+        Value::Text(text) | Value::Known(text) => Value::text(format!("{text}-b")),
+        other => panic!("{} {}: no other value is known for {other:?}", resource.rules.kind, field.name),
+    }
+}
+
+fn changed(stack: &Stack, resource: &Resource, field: &'static Field, to: Value) -> Case {
+    let mut stack = stack.clone();
+    let kind = resource.rules.kind;
+    for other in stack.resources.values_mut() {
+        let along = ALONG.iter().filter(|(case, _)| *case == (kind, field.name));
+        for (_, (of, name, value)) in along {
+            if *of == other.rules.kind || of.is_empty() && other.id == resource.id {
+                let value = serde_json::from_str(value).expect("the table holds JSON");
+                other.inputs.insert((*name).to_owned(), Value::from_json(&value).expect("the table holds values"));
+            }
+        }
+    }
+    // Another range of the network is another range of each of its parts.
+    if (kind, field.name) == ("ec2.vpc", "cidr") {
+        stack.resources.values_mut().flat_map(|resource| resource.inputs.values_mut()).for_each(renumber);
+    } else if let Some(changed) = stack.resources.get_mut(&resource.id) {
+        changed.inputs.insert(field.name.to_owned(), to);
+    }
+    Case { id: resource.id.clone(), field: field.name, stack, alone: true, added: Vec::new() }
+}
+
+fn renumber(value: &mut Value) {
+    match value {
+        Value::Text(text) if text.starts_with("10.0.") && text.contains('/') => {
+            *text = text.replacen("10.0.", "10.77.", 1)
+        }
+        Value::List(items) => items.iter_mut().for_each(renumber),
+        Value::Map(entries) => entries.values_mut().for_each(renumber),
+        _ => {}
+    }
+}
+
+/// A resource like this one, under another id, with other values where only one can have them.
+fn twin(stack: &Stack, id: &LogicalId) -> (Resource, &'static str) {
+    let original = &stack.resources[id];
+    let id = LogicalId::new(format!("{id}-twin")).expect("it is one with a word more");
+    let mut twin = Resource { id, ..original.clone() };
+    for (field, value) in replacing(original).filter(|(_, value)| value.references().is_empty()) {
+        twin.inputs.insert(field.name.to_owned(), another(original, field, value));
+    }
+    (twin, original.rules.kind)
+}
+
+/// A value that refers to `to` where it referred to `from`.
+fn moved(value: &Value, from: &LogicalId, to: &LogicalId) -> Value {
+    match value {
+        Value::Ref(reference) if reference.id == *from => {
+            Value::Ref(wharf_engine::Reference { id: to.clone(), ..reference.clone() })
+        }
+        Value::List(items) => Value::List(items.iter().map(|item| moved(item, from, to)).collect()),
+        Value::Join(items) => Value::Join(items.iter().map(|item| moved(item, from, to)).collect()),
+        Value::Map(map) => Value::Map(map.iter().map(|(key, value)| (key.clone(), moved(value, from, to))).collect()),
+        other => other.clone(),
+    }
+}
