@@ -1,10 +1,14 @@
 //! CloudWatch Logs: log groups, and the streams in them.
 
 mod encryption;
+mod event;
 mod group;
+mod pattern;
 mod retention;
 mod stream;
 mod tags;
+#[cfg(test)]
+mod tests_of_events;
 #[cfg(test)]
 mod tests_over_the_wire;
 
@@ -19,6 +23,8 @@ use crate::input::Input;
 use crate::store::{Resource, Timer};
 use crate::weather::Bucket;
 
+#[cfg_attr(not(test), expect(unused_imports, reason = "the container service uses it"))]
+pub(crate) use event::append;
 pub(crate) use group::made_by_aws;
 
 pub(crate) static SERVICE: Service = Service {
@@ -42,10 +48,13 @@ pub(crate) static SERVICE: Service = Service {
         write("UntagLogGroup", tags::untag_group),
         read_one("ListTagsLogGroup", tags::list_of_group),
         read_one("DescribeLogStreams", stream::describe),
+        read_one("GetLogEvents", event::get),
+        read_one("FilterLogEvents", event::filter),
     ],
     on_timer: |ctx: &mut Ctx<'_>, timer: &Timer| ctx.remove("logs.settling", &timer.id),
     // <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>
     bucket: |operation, _| match operation.name {
+        name @ ("GetLogEvents" | "FilterLogEvents") => Bucket { name, burst: 25.0, rate: 25.0 },
         "DescribeLogStreams" => Bucket { name: "logs DescribeLogStreams", burst: 25.0, rate: 25.0 },
         name => Bucket { name, burst: 10.0, rate: 10.0 },
     },
