@@ -1,5 +1,6 @@
 //! The services, each with its operations. A service is one line in [`ALL`].
 
+mod applicationautoscaling;
 mod autoscaling;
 mod dlm;
 mod document;
@@ -33,6 +34,7 @@ use crate::wire::rest::Rest;
 pub(crate) const ALL: &[&Service] = &[
     &autoscaling::SERVICE,
     &dlm::SERVICE,
+    &applicationautoscaling::SERVICE,
     &dynamodb::SERVICE,
     &ec2::SERVICE,
     &ecr::SERVICE,

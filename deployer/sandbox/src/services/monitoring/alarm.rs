@@ -137,7 +137,6 @@ pub(super) fn disable(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
 }
 
 /// An alarm that a service of AWS makes for itself, such as target tracking; `shown` as it is described.
-#[expect(dead_code, reason = "the first service that makes alarms uses it")]
 pub(crate) fn made_by_aws(ctx: &mut Ctx<'_>, name: &str, shown: Value) -> Result<(), ApiError> {
     let Value::Object(mut kept) = shown else {
         return Err(refuse("ValidationError", "an alarm is a structure"));
@@ -155,7 +154,6 @@ pub(crate) fn made_by_aws(ctx: &mut Ctx<'_>, name: &str, shown: Value) -> Result
 }
 
 /// Such an alarm goes.
-#[expect(dead_code, reason = "the first service that makes alarms uses it")]
 pub(crate) fn removed_by_aws(ctx: &mut Ctx<'_>, name: &str) {
     ctx.remove(ALARM, name);
 }
