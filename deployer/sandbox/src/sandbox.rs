@@ -14,6 +14,7 @@ use crate::dispatch::{Delivery, Reply};
 use crate::error::SandboxError;
 use crate::record::{self, CallRecord, Exchange};
 use crate::services::monitoring;
+use crate::services::route53;
 use crate::services::sns::{self, Published};
 use crate::store::{Resource, Tags};
 use crate::weather::{CallInfo, Fate, Hooked, Weather};
@@ -40,6 +41,7 @@ pub struct Builder {
     region: String,
     weather: Weather,
     clock: Option<Arc<dyn Clock>>,
+    zones: Vec<String>,
 }
 
 impl Builder {
@@ -78,11 +80,22 @@ impl Builder {
         self
     }
 
-    /// The account, empty but for what AWS puts into a new one.
+    /// A public hosted zone of this name that the account has beforehand, and that the world asks.
+    #[must_use]
+    pub fn zone(mut self, domain: impl Into<String>) -> Self {
+        self.zones.push(domain.into());
+        self
+    }
+
+    /// The account, empty but for what AWS puts into a new one and what was asked for.
     pub fn build(self) -> Sandbox {
         let clock = self.clock.unwrap_or_else(|| Arc::new(SimClock::new(first_day())));
         let account = Account::new(self.account, self.region, self.seed, self.weather);
-        Sandbox { account: Arc::new(Mutex::new(account)), clock, hook: Arc::default() }
+        let sandbox = Sandbox { account: Arc::new(Mutex::new(account)), clock, hook: Arc::default() };
+        for zone in self.zones {
+            sandbox.with(|ctx| route53::exists_beforehand(ctx, &zone));
+        }
+        sandbox
     }
 }
 
@@ -104,6 +117,7 @@ impl Sandbox {
             region: REGION.to_owned(),
             weather: Weather::typical(),
             clock: None,
+            zones: Vec::new(),
         }
     }
 
@@ -236,6 +250,17 @@ impl Sandbox {
         sns::all_published(&self.settled().store)
     }
 
+    /// Lets the world ask the hosted zones of this name, as their owner does at the registrar. A zone that is made
+    /// later is asked by nobody until then. False when there is no such zone.
+    pub fn delegate(&self, domain: &str) -> bool {
+        self.with(|ctx| route53::delegate(ctx, domain))
+    }
+
+    /// The name servers that the world knows for a domain; none when nobody was told of its zone.
+    pub fn name_servers(&self, domain: &str) -> Vec<String> {
+        self.with(|ctx| route53::answers(ctx, domain, "NS")).unwrap_or_default()
+    }
+
     /// When the next thing will happen by itself, if anything will.
     pub fn next_event(&self) -> Option<Timestamp> {
         self.settled().store.next_timer()
@@ -275,8 +300,7 @@ impl Sandbox {
         reply
     }
 
-    /// Works on the account as a service does, for the tests of what services offer each other.
-    #[cfg(test)]
+    /// Works on the account as a service does.
     pub(crate) fn with<T>(&self, work: impl FnOnce(&mut crate::account::Ctx<'_>) -> T) -> T {
         let (mut account, now) = (self.settled(), self.clock.now());
         let denied_as = crate::services::access_denied;

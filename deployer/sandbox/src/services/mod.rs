@@ -1,5 +1,6 @@
 //! The services, each with its operations. A service is one line in [`ALL`].
 
+mod acm;
 mod applicationautoscaling;
 mod autoscaling;
 mod dlm;
@@ -13,6 +14,7 @@ mod kms;
 mod logs;
 pub(crate) mod monitoring;
 mod rds;
+pub(crate) mod route53;
 mod scheduler;
 mod servicediscovery;
 mod shared;
@@ -32,6 +34,7 @@ use crate::wire::rest::Rest;
 
 /// Every service that is simulated.
 pub(crate) const ALL: &[&Service] = &[
+    &acm::SERVICE,
     &autoscaling::SERVICE,
     &dlm::SERVICE,
     &applicationautoscaling::SERVICE,
@@ -44,6 +47,7 @@ pub(crate) const ALL: &[&Service] = &[
     &logs::SERVICE,
     &monitoring::SERVICE,
     &rds::SERVICE,
+    &route53::SERVICE,
     &scheduler::SERVICE,
     &servicediscovery::SERVICE,
     &sns::SERVICE,
@@ -53,7 +57,7 @@ pub(crate) const ALL: &[&Service] = &[
 ];
 
 /// The services that are called by paths, with the bindings of their operations.
-pub(crate) const REST: &[Rest] = &[dlm::REST, scheduler::REST];
+pub(crate) const REST: &[Rest] = &[dlm::REST, route53::REST, scheduler::REST];
 
 /// A service: how it is recognised, what it can do, how its objects change by themselves.
 pub(crate) struct Service {

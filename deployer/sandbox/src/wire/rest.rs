@@ -24,7 +24,8 @@ pub(crate) struct Route {
     pub(crate) answer_payload: Option<&'static str>,
     /// XML only: the element around an answer without payload member, such as `ListHostedZonesResponse`.
     pub(crate) answer_root: &'static str,
-    /// XML only: elements of the request that are items of a list.
+    /// XML only: elements of the request that are items of a list, where need be with the list's name before them:
+    /// `RemoveTagKeys/Key`.
     pub(crate) items: &'static [&'static str],
 }
 
@@ -49,7 +50,6 @@ impl Route {
 
 /// How bodies are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(test), expect(dead_code, reason = "the first service with XML bodies uses it"))]
 pub(crate) enum Format {
     Json,
     Xml,

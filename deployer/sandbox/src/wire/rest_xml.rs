@@ -9,12 +9,13 @@ use crate::error::{ApiError, refuse};
 /// Nesting deeper than this is not a request of any service.
 const DEPTH: usize = 64;
 
-/// Reads a document: elements become members, elements named in `items` become elements of their parent's list.
+/// Reads a document: elements become members, elements named in `items` (as `Item` or `List/Item`) become elements
+/// of their parent's list.
 pub(crate) fn read(text: &str, items: &[&str]) -> Result<Value, ApiError> {
     let mut reader = Reader { rest: text, items };
     let malformed = || refuse("MalformedXML", "The XML you provided was not well-formed");
     match reader.open() {
-        Some((_, false)) => reader.content(0).ok_or_else(malformed),
+        Some((root, false)) => reader.content(root, 0).ok_or_else(malformed),
         Some((_, true)) => Ok(Value::Object(Map::new())),
         None => Err(malformed()),
     }
@@ -45,8 +46,12 @@ impl<'a> Reader<'a> {
         Some((name.rsplit(':').next().unwrap_or(name), empty))
     }
 
+    fn is_item(&self, parent: &str, name: &str) -> bool {
+        self.items.iter().any(|item| item.split_once('/').map_or(*item == name, |place| place == (parent, name)))
+    }
+
     /// What stands up to the end tag: text, members, or a list.
-    fn content(&mut self, depth: usize) -> Option<Value> {
+    fn content(&mut self, parent: &str, depth: usize) -> Option<Value> {
         let (mut members, mut list) = (Map::new(), Vec::new());
         let text = self.rest;
         if depth > DEPTH {
@@ -68,8 +73,8 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let (name, empty) = self.open()?;
-            let value = if empty { Value::String(String::new()) } else { self.content(depth + 1)? };
-            if self.items.contains(&name) {
+            let value = if empty { Value::String(String::new()) } else { self.content(name, depth + 1)? };
+            if self.is_item(parent, name) {
                 list.push(value);
             } else {
                 members.insert(name.to_owned(), value);
@@ -138,6 +143,13 @@ mod tests {
         let expected =
             json!({"ChangeBatch": {"Comment": "a & b", "Changes": [{"Action": "UPSERT", "ResourceRecordSet": set}]}});
         assert_eq!(read(CHANGE, &["Change", "ResourceRecord"]).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_name_that_is_an_item_in_one_list_only_is_a_member_elsewhere() {
+        let text = "<R><Add><Tag><Key>a</Key></Tag></Add><Remove><Key>b</Key><Key>c</Key></Remove></R>";
+        let expected = json!({"Add": [{"Key": "a"}], "Remove": ["b", "c"]});
+        assert_eq!(read(text, &["Tag", "Remove/Key"]).unwrap(), expected);
     }
 
     #[test]

@@ -154,7 +154,6 @@ pub(super) fn groups(actions: &[Value]) -> Vec<(String, i64)> {
 }
 
 /// The actions with other weights, as a rollout sets them.
-#[cfg_attr(not(test), expect(dead_code, reason = "the container service uses it"))]
 pub(super) fn reweighted(actions: &[Value], groups: &[(String, i64)]) -> Vec<Value> {
     actions
         .iter()

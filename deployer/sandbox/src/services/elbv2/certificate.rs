@@ -8,6 +8,8 @@ use crate::account::Ctx;
 use crate::dispatch::nothing;
 use crate::error::{ApiError, Outcome, refuse};
 use crate::input::Input;
+use crate::services::acm;
+use crate::store::Resource;
 
 /// The certificates of a request; each must be issued.
 pub(super) fn read(ctx: &Ctx<'_>, input: &Input) -> Result<Vec<String>, ApiError> {
@@ -28,6 +30,19 @@ pub(super) fn read(ctx: &Ctx<'_>, input: &Input) -> Result<Vec<String>, ApiError
         arns.push(arn);
     }
     Ok(arns)
+}
+
+/// The certificate that a listener shows unless asked for another name.
+pub(super) fn default(listener: &Resource) -> Option<&str> {
+    listener.items("Certificates").first()?["CertificateArn"].as_str()
+}
+
+/// A listener no longer shows what it showed.
+pub(super) fn release(ctx: &mut Ctx<'_>, listener: &Resource) {
+    let more = listener.items("_more").iter().filter_map(Value::as_str);
+    for arn in default(listener).into_iter().chain(more) {
+        acm::released(ctx, arn, listener.text("LoadBalancerArn"));
+    }
 }
 
 pub(super) fn add(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
@@ -60,6 +75,9 @@ pub(super) fn remove(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     }
     if listener.items("Certificates").iter().any(|c| gone.iter().any(|arn| c["CertificateArn"] == **arn)) {
         return Err(refuse("OperationNotPermitted", "The default certificate cannot be removed from a listener"));
+    }
+    for arn in &gone {
+        acm::released(ctx, arn, listener.text("LoadBalancerArn"));
     }
     ctx.update(LISTENER.kind, &listener.id, |listener| {
         listener.list_mut("_more").retain(|arn| !gone.iter().any(|other| arn == other));

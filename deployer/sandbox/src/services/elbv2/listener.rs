@@ -56,7 +56,7 @@ fn speech(ctx: &Ctx<'_>, input: &Input, now: Option<&Resource>) -> Result<Speech
             if certificates.len() > 1 {
                 return Err(refuse("TooManyCertificates", "Up to one certificate can be specified for a listener"));
             }
-            let held = now.and_then(|now| now.items("Certificates").first()?["CertificateArn"].as_str());
+            let held = now.and_then(certificate::default);
             let certificate = certificates.pop().or(held.map(str::to_owned));
             let wanting = "A certificate must be specified for HTTPS listeners";
             let certificate = certificate.ok_or_else(|| refuse("CertificateNotFound", wanting))?;
@@ -168,6 +168,9 @@ pub(super) fn modify(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let listener = LISTENER.permitted(ctx, "ModifyListener", input.str("ListenerArn")?)?;
     let balancer = listener.text("LoadBalancerArn");
     let speech = speech(ctx, input, Some(&listener))?;
+    if certificate::default(&listener).is_some_and(|held| speech.certificate.as_deref() != Some(held)) {
+        certificate::release(ctx, &listener);
+    }
     if on_port(ctx, balancer, speech.port, &listener.id).is_some() {
         return Err(duplicate(balancer));
     }
@@ -196,6 +199,9 @@ pub(super) fn delete(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
 pub(super) fn remove(ctx: &mut Ctx<'_>, arn: &str) {
     for rule in ctx.those(RULE.kind, |rule| rule.text("_listener") == arn) {
         ctx.remove(RULE.kind, &rule.id);
+    }
+    if let Some(listener) = ctx.get(LISTENER.kind, arn) {
+        certificate::release(ctx, &listener);
     }
     ctx.remove(LISTENER.kind, arn);
 }
