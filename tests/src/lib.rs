@@ -6,6 +6,7 @@
 pub mod emulator;
 pub mod parallel;
 pub mod python;
+pub mod relay;
 pub mod served;
 pub mod stack;
 

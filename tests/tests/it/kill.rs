@@ -186,7 +186,6 @@ fn every_call(start: &World, moment: Timestamp, aim: Aim) {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| (0..processors).for_each(|_| drop(scope.spawn(die_in_turn))));
     let failures = failures.into_inner().expect("no thread panics");
-    println!("{aim:?}: {} deaths on {processors} processors", deaths.len());
     assert!(failures.is_empty(), "{} of {} deaths:\n{}", failures.len(), deaths.len(), failures.join("\n"));
 }
 

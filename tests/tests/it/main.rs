@@ -15,4 +15,5 @@ mod recorded;
 mod replace;
 mod rows;
 mod secrets;
+mod sigkill;
 mod terraform;
