@@ -48,6 +48,7 @@ impl Kinds {
 /// # Errors
 /// The first call that failed; half a world is no ground to plan on.
 pub async fn sweep(aws: &Aws, kinds: &Kinds, stack: &Stack) -> Result<World, CallError> {
+    let aws = &aws.sweeping();
     let found = try_join_all(kinds.iter().map(|kind| kind.find(aws, wanted(stack, kind.rules().kind), None))).await?;
     Ok(World { found: found.into_iter().flatten().collect() })
 }

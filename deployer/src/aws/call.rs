@@ -13,6 +13,7 @@ use wharf_engine::{Class, Failure, Generation, LogicalId};
 
 use super::classes;
 use super::limits::Buckets;
+use super::tag_index::TagIndex;
 
 /// What a stack's resources are looked for in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +47,14 @@ pub struct Clients {
     pub logs: aws_sdk_cloudwatchlogs::Client,
     /// DynamoDB.
     pub dynamodb: aws_sdk_dynamodb::Client,
+    /// CloudWatch.
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
+    /// SNS.
+    pub sns: aws_sdk_sns::Client,
+    /// Data Lifecycle Manager.
+    pub dlm: aws_sdk_dlm::Client,
+    /// The tagging API.
+    pub tagging: aws_sdk_resourcegroupstagging::Client,
     /// STS.
     pub sts: aws_sdk_sts::Client,
 }
@@ -94,6 +103,7 @@ pub struct Aws {
     lease: Option<Arc<dyn Lease>>,
     run: Arc<str>,
     final_snapshots: bool,
+    tag_index: Option<Arc<TagIndex>>,
     just_made: bool,
 }
 
@@ -132,6 +142,7 @@ impl Aws {
             lease: None,
             run: run.into(),
             final_snapshots: true,
+            tag_index: None,
             just_made: false,
         }
     }
@@ -146,6 +157,17 @@ impl Aws {
     #[must_use]
     pub fn without_final_snapshots(&self) -> Self {
         Self { final_snapshots: false, ..self.clone() }
+    }
+
+    /// The same for one sweep, in which tags are asked of the tagging API where that spares calls.
+    #[must_use]
+    pub fn sweeping(&self) -> Self {
+        Self { tag_index: Some(Arc::default()), ..self.clone() }
+    }
+
+    /// What the tagging API knows, within a sweep.
+    pub(super) fn tag_index(&self) -> Option<&TagIndex> {
+        self.tag_index.as_deref()
     }
 
     /// Whether a database that is deleted leaves a final snapshot.

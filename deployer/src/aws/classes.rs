@@ -29,6 +29,9 @@ const TABLE: &[Row] = &[
     ("InvalidParameterException", "PrincipalNotFound", Class::NotYetVisible),
     ("InvalidParameterException", "Unable to assume the service linked role", Class::NotYetVisible),
     ("ValidationException", "to assume the role", Class::NotYetVisible),
+    ("InvalidParameter", "PrincipalNotFound", Class::NotYetVisible),
+    ("InvalidRequestException", "role", Class::NotYetVisible),
+    ("ValidationError", "in the alarm rule do not exist", Class::NotYetVisible),
     ("Gateway.NotAttached", "", Class::NotYetVisible),
     ("InvalidRole", "", Class::NotYetVisible),
     ("InvalidSubnet", "", Class::NotYetVisible),
@@ -45,6 +48,8 @@ const TABLE: &[Row] = &[
     // <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTimeToLive.html>
     ("ValidationException", "modified multiple times", Class::Draining),
     ("DeleteConflict", "", Class::Draining),
+    // An alarm that a composite alarm looks at.
+    ("ResourceConflict", "", Class::Draining),
     ("ResourceInUse", "", Class::Draining),
     // One at a time.
     ("InvalidDBInstanceState*", "", Class::Busy),
@@ -68,6 +73,7 @@ const TABLE: &[Row] = &[
     ("ResourceAlreadyExistsException", "", Class::Exists),
     ("RepositoryAlreadyExistsException", "", Class::Exists),
     ("ParameterAlreadyExists", "", Class::Exists),
+    ("InvalidParameter", "already exists with different", Class::Exists),
     ("InvalidGroup.Duplicate", "", Class::Exists),
     ("InvalidPermission.Duplicate", "", Class::Exists),
     ("RouteAlreadyExists", "", Class::Exists),
@@ -81,6 +87,8 @@ const TABLE: &[Row] = &[
     // Not there.
     ("NoSuchEntity", "", Class::Missing),
     ("NotFoundException", "", Class::Missing),
+    ("NotFound", "", Class::Missing),
+    ("ResourceNotFound", "", Class::Missing),
     ("ResourceNotFoundException", "", Class::Missing),
     ("RepositoryNotFoundException", "", Class::Missing),
     ("LifecyclePolicyNotFoundException", "", Class::Missing),
@@ -102,6 +110,7 @@ const TABLE: &[Row] = &[
     ("InvalidGroupId.*", "", Class::Missing),
     // Refused.
     ("AccessDenied*", "", Class::Refused),
+    ("AuthorizationError", "", Class::Refused),
     ("UnauthorizedOperation", "", Class::Refused),
     ("AuthFailure", "", Class::Refused),
     ("UnrecognizedClientException", "", Class::Refused),

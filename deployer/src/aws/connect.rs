@@ -155,6 +155,10 @@ fn clients(config: &SdkConfig) -> Clients {
         ssm: aws_sdk_ssm::Client::new(config),
         logs: aws_sdk_cloudwatchlogs::Client::new(config),
         dynamodb: aws_sdk_dynamodb::Client::new(config),
+        cloudwatch: aws_sdk_cloudwatch::Client::new(config),
+        sns: aws_sdk_sns::Client::new(config),
+        dlm: aws_sdk_dlm::Client::new(config),
+        tagging: aws_sdk_resourcegroupstagging::Client::new(config),
         sts: aws_sdk_sts::Client::new(config),
     }
 }

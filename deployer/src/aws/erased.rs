@@ -85,7 +85,7 @@ fn from_fields<K: Kind>(fields: &Fields) -> Result<K, CallError> {
     serde_json::from_value(Json::Object(map)).map_err(CallError::ours)
 }
 
-fn typed<K: Kind>(now: engine::Found) -> Result<Found<K>, CallError> {
+pub(crate) fn typed<K: Kind>(now: engine::Found) -> Result<Found<K>, CallError> {
     let inputs = from_fields(&now.inputs)?;
     let engine::Found { id, physical, identity, health, outputs, blockers, .. } = now;
     Ok(Found { id, physical, identity, health, inputs, outputs, blockers })

@@ -29,6 +29,13 @@ fn bucket(action: &'static str, reads: bool) -> (&'static str, Rate) {
         ("ssm", _) => (action, 10.0, 5.0),
         ("logs", _) => (service, 10.0, 10.0),
         ("kms", _) => (service, 20.0, 10.0),
+        // <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html>
+        ("cloudwatch", "PutMetricAlarm" | "PutCompositeAlarm" | "DeleteAlarms") => (action, 3.0, 3.0),
+        ("cloudwatch", _) => (action, 9.0, 9.0),
+        ("sns", "ListTagsForResource" | "TagResource" | "UntagResource") => ("sns tags", 10.0, 10.0),
+        ("sns", _) => (service, 30.0, 30.0),
+        ("dlm", _) => (service, 10.0, 5.0),
+        ("tag", _) => (service, 15.0, 15.0),
         _ => (service, 40.0, 20.0),
     };
     (name, Rate { burst, per_second })

@@ -9,11 +9,14 @@ mod limits;
 pub mod out;
 pub mod policy;
 pub mod secret;
+mod tag_index;
 pub mod tags;
 #[cfg(test)]
 mod testing;
 pub mod units;
 
+pub mod cloudwatch;
+pub mod dlm;
 pub mod dynamodb;
 pub mod ec2;
 pub mod ecr;
@@ -21,6 +24,7 @@ pub mod iam;
 pub mod kms;
 pub mod logs;
 pub mod rds;
+pub mod sns;
 pub mod ssm;
 
 pub use call::{Aws, CallError, CallEvent, Clients, Lease, Observer, Scope};
@@ -58,5 +62,11 @@ pub fn kinds() -> Vec<Box<dyn AnyKind>> {
         of::<rds::parameter_group::ParameterGroup>(),
         of::<rds::instance::Instance>(),
         of::<ecr::repository::Repository>(),
+        of::<sns::topic::Topic>(),
+        of::<sns::subscription::Subscription>(),
+        of::<cloudwatch::alarm::Alarm>(),
+        of::<cloudwatch::composite_alarm::CompositeAlarm>(),
+        of::<cloudwatch::dashboard::Dashboard>(),
+        of::<dlm::policy::Policy>(),
     ]
 }

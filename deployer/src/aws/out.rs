@@ -74,6 +74,15 @@ impl<T> Out<T> {
         }
     }
 
+    /// The resource that this refers to, while it is a reference.
+    #[must_use]
+    pub fn refers_to(&self) -> Option<&LogicalId> {
+        match &self.0 {
+            Inner::Ref { id, .. } => Some(id),
+            _ => None,
+        }
+    }
+
     /// The same value as a part of a text.
     #[must_use]
     pub fn text(&self) -> Text {

@@ -14,6 +14,7 @@ use crate::aws::call::{Aws, CallError};
 use crate::aws::kind::{Changed, Found, Gone, Grant, Kind, Made, New, OF_THIS_STACK, Query, TAGGED_WITH_THIS_STACK};
 use crate::aws::kms::key::KeyArn;
 use crate::aws::out::{Handle, Out, Text};
+use crate::aws::tag_index;
 use crate::aws::tags::{self, Tags};
 
 /// A repository. It is protected, for its images cannot be made again: a deletion that was allowed by name takes
@@ -181,6 +182,7 @@ impl Kind for Repository {
             "ecr:DeleteRepository",
         ];
         let own = [
+            tag_index::GRANT,
             Grant::read(&[
                 "ecr:DescribeRepositories",
                 "ecr:ListTagsForResource",
@@ -270,7 +272,9 @@ async fn observe(
     let (Some(name), Some(arn)) = (repository.repository_name(), repository.repository_arn()) else {
         return Ok(None);
     };
-    let Some(all) = tagging::list(aws, arn).await? else { return Ok(None) };
+    let known = tag_index::look(aws, query, arn, |wanted: &Repository| &wanted.tags).await;
+    let all = if known.is_some() { known } else { tagging::list(aws, arn).await? };
+    let Some(all) = all else { return Ok(None) };
     let foreign = || {
         let wants = query.wanted.iter().find(|(_, wanted)| wanted.name == name);
         wants.map(|(id, _)| (id.clone(), Identity::Foreign))

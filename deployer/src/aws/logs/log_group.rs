@@ -14,6 +14,7 @@ use crate::aws::call::{Aws, CallError};
 use crate::aws::kind::{Changed, Found, Gone, Grant, Kind, Made, New, OF_THIS_STACK, Query, TAGGED_WITH_THIS_STACK};
 use crate::aws::kms::key::KeyArn;
 use crate::aws::out::{Handle, Out};
+use crate::aws::tag_index;
 use crate::aws::tags::{self, Tags};
 use crate::aws::units::Days;
 
@@ -86,7 +87,7 @@ impl Kind for LogGroup {
             }
             None => list(aws, &aws.scope.stack).await?,
         };
-        let found = groups.iter().map(|group| observe(aws, group, &wanted));
+        let found = groups.iter().map(|group| observe(aws, query, group, &wanted));
         Ok(try_join_all(found).await?.into_iter().flatten().collect())
     }
 
@@ -145,6 +146,7 @@ impl Kind for LogGroup {
         ];
         vec![
             Grant::read(&["logs:DescribeLogGroups", "logs:ListTagsForResource"]),
+            tag_index::GRANT,
             Grant::write(&["logs:CreateLogGroup", "logs:TagResource"], GROUPS).when(TAGGED_WITH_THIS_STACK),
             Grant::write(WRITES, GROUPS).when(OF_THIS_STACK),
         ]
@@ -176,15 +178,21 @@ async fn list(aws: &Aws, part: &str) -> Result<Vec<Sdk>, CallError> {
 
 async fn observe(
     aws: &Aws,
+    query: &Query<LogGroup>,
     group: &Sdk,
     wanted: &BTreeMap<&str, &LogicalId>,
 ) -> Result<Option<Found<LogGroup>>, CallError> {
     let name = group.log_group_name().unwrap_or_default();
     let arn = arn(aws, name);
-    let send = || aws.logs.list_tags_for_resource().resource_arn(&arn).send();
-    let all: Tags = match aws.call("logs:ListTagsForResource", name, send).await {
-        Err(error) if error.class == Class::Missing => return Ok(None),
-        answer => answer?.tags.unwrap_or_default().into_iter().collect(),
+    let all = match tag_index::look(aws, query, &arn, |wanted: &LogGroup| &wanted.tags).await {
+        Some(known) => known,
+        None => {
+            let send = || aws.logs.list_tags_for_resource().resource_arn(&arn).send();
+            match aws.call("logs:ListTagsForResource", name, send).await {
+                Err(error) if error.class == Class::Missing => return Ok(None),
+                answer => answer?.tags.unwrap_or_default().into_iter().collect(),
+            }
+        }
     };
     let (id, identity) = match (tags::read(&aws.scope.stack, &all), wanted.get(name)) {
         (Some(ours), _) => ours,

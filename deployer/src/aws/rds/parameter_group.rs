@@ -12,6 +12,7 @@ use super::{group_name, or_none, tagging};
 use crate::aws::call::{Aws, CallError};
 use crate::aws::kind::{Changed, Found, Gone, Grant, Kind, Made, New, OF_THIS_STACK, Query, TAGGED_WITH_THIS_STACK};
 use crate::aws::out::{Handle, Out};
+use crate::aws::tag_index;
 use crate::aws::tags::{self, Tags};
 
 /// A DB parameter group. Its name is made of the stack, the logical id and the generation.
@@ -116,6 +117,7 @@ impl Kind for ParameterGroup {
             &["rds:ModifyDBParameterGroup", "rds:ResetDBParameterGroup", "rds:DeleteDBParameterGroup"];
         let own = [
             Grant::read(&["rds:DescribeDBParameterGroups", "rds:DescribeDBParameters", "rds:ListTagsForResource"]),
+            tag_index::GRANT,
             Grant::write(&["rds:CreateDBParameterGroup"], GROUP).when(TAGGED_WITH_THIS_STACK),
             Grant::write(CHANGE, GROUP).when(OF_THIS_STACK),
         ];
@@ -133,7 +135,11 @@ async fn observe(
     if name.contains('.') {
         return Ok(None);
     }
-    let all = tagging::list(aws, &arn(aws, name)).await?;
+    let arn = arn(aws, name);
+    let all = match tag_index::look(aws, query, &arn, |wanted: &ParameterGroup| &wanted.tags).await {
+        Some(known) => known,
+        None => tagging::list(aws, &arn).await?,
+    };
     let Some((id, identity)) = tags::read(&aws.scope.stack, &all) else { return Ok(None) };
     let mut set = settings(or_none(parameters(aws, name, Some("user")).await)?);
     let wanted = query.wanted.get(&id).map(|wanted| &wanted.parameters);

@@ -12,6 +12,7 @@ use crate::aws::ec2::subnet::SubnetId;
 use crate::aws::ec2::vpc::VpcId;
 use crate::aws::kind::{Changed, Found, Gone, Grant, Kind, Made, New, OF_THIS_STACK, Query, TAGGED_WITH_THIS_STACK};
 use crate::aws::out::{Handle, Out};
+use crate::aws::tag_index;
 use crate::aws::tags::{self, Tags};
 
 /// A DB subnet group. Its name is made of the stack, the logical id and the generation.
@@ -66,7 +67,7 @@ impl Kind for SubnetGroup {
         let groups = or_none(aws.pages("rds:DescribeDBSubnetGroups", name.unwrap_or_default(), send, page).await)?;
         // The group called `default` is the account's own.
         let groups = groups.iter().filter(|group| group.db_subnet_group_name() != Some("default"));
-        let found = try_join_all(groups.map(|group| observe(aws, group))).await?;
+        let found = try_join_all(groups.map(|group| observe(aws, query, group))).await?;
         Ok(found.into_iter().flatten().collect())
     }
 
@@ -120,6 +121,7 @@ impl Kind for SubnetGroup {
         const GROUP: &[&str] = &["arn:{partition}:rds:{region}:{account}:subgrp:*"];
         let own = [
             Grant::read(&["rds:DescribeDBSubnetGroups", "rds:ListTagsForResource"]),
+            tag_index::GRANT,
             Grant::write(&["rds:CreateDBSubnetGroup"], GROUP).when(TAGGED_WITH_THIS_STACK),
             Grant::write(&["rds:ModifyDBSubnetGroup", "rds:DeleteDBSubnetGroup"], GROUP).when(OF_THIS_STACK),
         ];
@@ -133,9 +135,13 @@ impl SubnetGroup {
     }
 }
 
-async fn observe(aws: &Aws, group: &Sdk) -> Result<Option<Found<SubnetGroup>>, CallError> {
+async fn observe(aws: &Aws, query: &Query<SubnetGroup>, group: &Sdk) -> Result<Option<Found<SubnetGroup>>, CallError> {
     let Some(name) = group.db_subnet_group_name() else { return Ok(None) };
-    let all = tagging::list(aws, &arn(aws, name)).await?;
+    let arn = arn(aws, name);
+    let all = match tag_index::look(aws, query, &arn, |wanted: &SubnetGroup| &wanted.tags).await {
+        Some(known) => known,
+        None => tagging::list(aws, &arn).await?,
+    };
     let Some((id, identity)) = tags::read(&aws.scope.stack, &all) else { return Ok(None) };
     let mut subnets: Vec<_> = group.subnets().iter().filter_map(|s| s.subnet_identifier()).map(Out::known).collect();
     subnets.sort();

@@ -67,7 +67,8 @@ impl Kind for Parameter {
     };
 
     async fn find(aws: &Aws, query: &Query<Self>) -> Result<Vec<Found<Self>>, CallError> {
-        let seen = sweep::sweep(aws, query, ParameterType::String, |wanted: &Self| &wanted.name).await?;
+        let seen = sweep::sweep(aws, query, ParameterType::String, |wanted: &Self| &wanted.name, |wanted| &wanted.tags)
+            .await?;
         // A foreign value is nobody's business, and may be a secret.
         let ours = seen.iter().filter(|one| one.identity != Identity::Foreign);
         let names: Vec<String> = ours.map(|one| one.name.clone()).collect();

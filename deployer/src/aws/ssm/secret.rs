@@ -83,7 +83,9 @@ impl Kind for SecretParameter {
     };
 
     async fn find(aws: &Aws, query: &Query<Self>) -> Result<Vec<Found<Self>>, CallError> {
-        let seen = sweep::sweep(aws, query, ParameterType::SecureString, |wanted: &Self| &wanted.name).await?;
+        let seen =
+            sweep::sweep(aws, query, ParameterType::SecureString, |wanted: &Self| &wanted.name, |wanted| &wanted.tags)
+                .await?;
         Ok(seen.into_iter().map(|one| observe(aws, one)).collect())
     }
 

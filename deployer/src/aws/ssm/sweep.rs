@@ -9,10 +9,11 @@ use wharf_engine::{Class, Identity, LogicalId, Outputs, Value};
 use super::tagging;
 use crate::aws::call::{Aws, CallError};
 use crate::aws::kind::{Grant, Kind, Query};
+use crate::aws::tag_index;
 use crate::aws::tags::{self, Tags};
 
 /// What [`sweep`] needs.
-pub(super) const GRANT: Grant = Grant::read(&["ssm:DescribeParameters", "ssm:ListTagsForResource"]);
+pub(super) const GRANT: Grant = Grant::read(&["ssm:DescribeParameters", "ssm:ListTagsForResource", "tag:GetResources"]);
 
 /// A parameter that is the stack's, or that has a name which the stack wants.
 pub(super) struct Seen {
@@ -29,6 +30,7 @@ pub(super) async fn sweep<K: Kind>(
     query: &Query<K>,
     of: ParameterType,
     name: impl Fn(&K) -> &str,
+    user: impl Fn(&K) -> &Tags,
 ) -> Result<Vec<Seen>, CallError> {
     let wanted: BTreeMap<&str, &LogicalId> =
         query.wanted.iter().filter(|(id, _)| query.asks_for(id)).map(|(id, inputs)| (name(inputs), id)).collect();
@@ -43,7 +45,7 @@ pub(super) async fn sweep<K: Kind>(
     let (by_tag, by_name) = futures::try_join!(by_tag, by_name)?;
     let all = by_tag.into_iter().chain(by_name.into_iter().flatten());
     let all: BTreeMap<String, ParameterMetadata> = all.filter_map(|one| Some((one.name.clone()?, one))).collect();
-    let seen = all.into_iter().map(|(name, about)| identify(aws, &wanted, &of, name, about));
+    let seen = all.into_iter().map(|(name, about)| identify(aws, query, &user, &wanted, &of, name, about));
     Ok(try_join_all(seen).await?.into_iter().flatten().collect())
 }
 
@@ -67,8 +69,10 @@ async fn describe(aws: &Aws, filters: Vec<ParameterStringFilter>) -> Result<Vec<
 
 /// Tells whose it is. One of another type is of interest only when it is foreign and has a wanted name: ours is
 /// found by the kind of its type.
-async fn identify(
+async fn identify<K: Kind>(
     aws: &Aws,
+    query: &Query<K>,
+    user: &impl Fn(&K) -> &Tags,
     wanted: &BTreeMap<&str, &LogicalId>,
     of: &ParameterType,
     name: String,
@@ -77,9 +81,12 @@ async fn identify(
     if about.r#type.as_ref() != Some(of) && !wanted.contains_key(name.as_str()) {
         return Ok(None);
     }
-    let tags = match tagging::list(aws, &name).await {
-        Err(error) if error.class == Class::Missing => return Ok(None),
-        answer => answer?,
+    let tags = match tag_index::look(aws, query, &arn(aws, &name), user).await {
+        Some(known) => known,
+        None => match tagging::list(aws, &name).await {
+            Err(error) if error.class == Class::Missing => return Ok(None),
+            answer => answer?,
+        },
     };
     let (id, identity) = match tags::read(&aws.scope.stack, &tags) {
         Some(ours) if about.r#type.as_ref() == Some(of) => ours,

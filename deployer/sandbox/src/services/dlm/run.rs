@@ -1,21 +1,15 @@
 //! What policies do by themselves. <https://docs.aws.amazon.com/ebs/latest/userguide/snapshot-ami-policy.html>
 
-use std::time::Duration;
-
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{POLICY, details};
 use crate::account::Ctx;
-use crate::clock::later;
-use crate::services::iam;
+use crate::services::{ec2, iam};
 use crate::store::{Resource, Tags, Timer};
-use crate::wire::iso_millis;
 
 const SNAPSHOT: &str = "ec2.snapshot";
 const DAY: i64 = 86_400;
-/// Typical time until a snapshot is complete.
-const COMPLETE: Duration = Duration::from_secs(120);
 
 /// Sets a policy off at the next time that one of its schedules names, in UTC.
 pub(super) fn plan(ctx: &mut Ctx<'_>, id: &str) {
@@ -99,24 +93,9 @@ fn snapshot(ctx: &mut Ctx<'_>, policy: &Resource, schedule: &Value, volume: &Res
     tags.insert("dlm:managed".to_owned(), "true".to_owned());
     tags.insert("aws:dlm:lifecycle-policy-id".to_owned(), policy.id.clone());
     tags.insert("aws:dlm:lifecycle-schedule-name".to_owned(), name.to_owned());
-    // It begins within an hour of its time.
-    let begun = later(ctx.now, Duration::from_secs(ctx.account.rng.below(900)));
-    let id = ctx.new_id("snap");
-    let mut made = ctx.resource(
-        SNAPSHOT,
-        id.clone(),
-        json!({
-            "volumeId": volume.id, "volumeSize": volume.number("size"), "status": "pending",
-            "startTime": iso_millis(begun), "progress": "0%", "ownerId": ctx.account.id,
-            "description": format!("Created for policy: {} schedule: {name}", policy.id),
-            "encrypted": volume.flag("encrypted"), "kmsKeyId": volume.attrs.get("kmsKeyId"),
-            "storageTier": "standard", "transferType": "standard",
-        }),
-    );
-    made.tags = tags;
-    made.aws_made = true;
-    ctx.insert(made);
-    ctx.after(COMPLETE, SNAPSHOT, &id, "completed");
+    let description = format!("Created for policy: {} schedule: {name}", policy.id);
+    let id = ec2::snapshot::make(ctx, volume, &description, tags);
+    ctx.update(SNAPSHOT, &id, |snapshot| snapshot.aws_made = true);
 }
 
 /// Deletes the oldest snapshots of a volume beyond the number that is kept.

@@ -105,25 +105,26 @@ fn ecs_counts(ctx: &Ctx<'_>, metric: &Name) -> Option<Option<f64>> {
     Some(service(ctx, metric).map(|one| float(one.number(attribute))))
 }
 
+/// Only what a group is told to publish is published.
 /// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-metrics.html>
 fn group(ctx: &Ctx<'_>, metric: &Name) -> Option<Option<f64>> {
     let name = metric.dimension("AutoScalingGroupName")?;
-    let kinds = ["autoscaling.group", "autoscaling.auto-scaling-group"];
-    let found = kinds.iter().find_map(|kind| ctx.get(kind, name));
-    let in_state = |group: &Resource, state: &str| {
-        let fits = |instance: &&Value| instance["LifecycleState"] == state;
-        count(&group.items("Instances").iter().filter(fits).collect::<Vec<_>>())
+    let enabled =
+        |group: &Resource| group.items("EnabledMetrics").iter().any(|one| one["Metric"] == metric.name.as_str());
+    let in_state = |state: &str| {
+        let members = ctx.those("autoscaling.instance", |one| one.text("AutoScalingGroupName") == name);
+        count(&members.iter().filter(|one| one.text("LifecycleState").starts_with(state)).collect::<Vec<_>>())
     };
-    let read: fn(&Resource) -> f64 = match metric.name.as_str() {
-        "GroupDesiredCapacity" => |group| float(group.number("DesiredCapacity")),
-        "GroupMinSize" => |group| float(group.number("MinSize")),
-        "GroupMaxSize" => |group| float(group.number("MaxSize")),
-        "GroupTotalInstances" => |group| count(group.items("Instances")),
-        "GroupInServiceInstances" => return Some(found.map(|group| in_state(&group, "InService"))),
-        "GroupPendingInstances" => return Some(found.map(|group| in_state(&group, "Pending"))),
+    let read: &dyn Fn(&Resource) -> f64 = match metric.name.as_str() {
+        "GroupDesiredCapacity" => &|group| float(group.number("DesiredCapacity")),
+        "GroupMinSize" => &|group| float(group.number("MinSize")),
+        "GroupMaxSize" => &|group| float(group.number("MaxSize")),
+        "GroupTotalInstances" => &|_| in_state(""),
+        "GroupInServiceInstances" => &|_| in_state("InService"),
+        "GroupPendingInstances" => &|_| in_state("Pending"),
         _ => return None,
     };
-    Some(found.map(|group| read(&group)))
+    Some(ctx.get("autoscaling.group", name).filter(|group| enabled(group)).map(|group| read(&group)))
 }
 
 /// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-metrics.html>
@@ -161,9 +162,10 @@ fn instance(ctx: &Ctx<'_>, metric: &Name) -> Option<Option<f64>> {
     };
     let any = match (metric.dimension("InstanceId"), metric.dimension("AutoScalingGroupName")) {
         (Some(id), _) => runs(id),
-        (None, Some(group)) => ctx.get("autoscaling.group", group).is_some_and(|group| {
-            group.items("Instances").iter().any(|one| one["InstanceId"].as_str().is_some_and(runs))
-        }),
+        (None, Some(group)) => {
+            let members = ctx.those("autoscaling.instance", |one| one.text("AutoScalingGroupName") == group);
+            members.iter().any(|one| runs(&one.id))
+        }
         (None, None) => return None,
     };
     Some(any.then_some(value))
