@@ -13,6 +13,7 @@ use crate::clock::{Clock, SimClock};
 use crate::dispatch::{Delivery, Reply};
 use crate::error::SandboxError;
 use crate::record::{self, CallRecord, Exchange};
+use crate::services::ecs::{self, Behaviour};
 use crate::services::monitoring;
 use crate::services::route53;
 use crate::services::sns::{self, Published};
@@ -259,6 +260,12 @@ impl Sandbox {
     /// The name servers that the world knows for a domain; none when nobody was told of its zone.
     pub fn name_servers(&self, domain: &str) -> Vec<String> {
         self.with(|ctx| route53::answers(ctx, domain, "NS")).unwrap_or_default()
+    }
+
+    /// Says what the containers of an image do from now on when they start: no code runs here. `image` is a digest, a
+    /// tag, or the whole reference that a container definition has.
+    pub fn image_behaviour(&self, image: &str, behaviour: &Behaviour) {
+        self.with(|ctx| ecs::put_behaviour(ctx, image, behaviour));
     }
 
     /// When the next thing will happen by itself, if anything will.

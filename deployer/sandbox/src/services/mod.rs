@@ -8,6 +8,7 @@ mod document;
 mod dynamodb;
 mod ec2;
 mod ecr;
+pub(crate) mod ecs;
 mod elbv2;
 mod iam;
 mod kms;
@@ -41,6 +42,7 @@ pub(crate) const ALL: &[&Service] = &[
     &dynamodb::SERVICE,
     &ec2::SERVICE,
     &ecr::SERVICE,
+    &ecs::SERVICE,
     &elbv2::SERVICE,
     &iam::SERVICE,
     &kms::SERVICE,

@@ -39,6 +39,17 @@ fn digest_of(manifest: &str) -> String {
     format!("sha256:{hex}")
 }
 
+/// The digest of an image that somebody pulls as `repository:tag` or `repository@digest`, if it is there.
+pub(crate) fn pulled(ctx: &Ctx<'_>, path: &str) -> Option<String> {
+    if let Some((repository, digest)) = path.split_once('@') {
+        let repository = repository.split(':').next().unwrap_or(repository);
+        return ctx.get(KIND, &id(repository, digest)).map(|_| digest.to_owned());
+    }
+    let (repository, tag) = path.rsplit_once(':').unwrap_or((path, "latest"));
+    let image = of(ctx, repository).into_iter().find(|image| has_tag(image, tag))?;
+    Some(image.text("imageDigest").to_owned())
+}
+
 /// Whether a tag stays at its image: the repository's rule, or the opposite for the tags that its filters name.
 /// <https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-tag-mutability.html>
 fn fixed(repository: &Resource, tag: &str) -> bool {

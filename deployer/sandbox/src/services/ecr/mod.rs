@@ -18,6 +18,8 @@ use crate::input::Input;
 use crate::store::Resource;
 use crate::weather::Bucket;
 
+pub(crate) use image::pulled;
+
 pub(crate) static SERVICE: Service = Service {
     name: "ecr",
     namespace: "",

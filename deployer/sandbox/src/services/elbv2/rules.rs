@@ -132,7 +132,6 @@ pub(super) fn delete(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
 /// Gives the groups behind a rule, or behind a listener's own action, these weights, as ECS does while it shifts
 /// traffic. The weights stay so.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/alb-resources-for-blue-green.html>
-#[cfg_attr(not(test), expect(dead_code, reason = "the container service uses it"))]
 pub(crate) fn shift(ctx: &mut Ctx<'_>, arn: &str, groups: &[(String, i64)]) {
     let by_default = ctx.those(LISTENER.kind, |listener| listener.text("_defaultRule") == arn);
     let listener = by_default.first().map_or(arn, |listener| listener.id.as_str()).to_owned();

@@ -53,7 +53,6 @@ pub(crate) fn deregister(ctx: &mut Ctx<'_>, group: &str, ip: &str, port: i64) {
 }
 
 /// The state of an address: `initial`, `healthy`, `unhealthy`, `unused`, `draining`; none when it is not registered.
-#[cfg_attr(not(test), expect(dead_code, reason = "the container service uses it"))]
 pub(crate) fn health(ctx: &Ctx<'_>, group: &str, ip: &str, port: i64) -> Option<String> {
     Some(ctx.get(TARGET, &key(group, ip, port))?.text("_state").to_owned())
 }

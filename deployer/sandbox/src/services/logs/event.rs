@@ -21,7 +21,6 @@ const KEPT: usize = 1000;
 
 /// Writes a line into a stream of a group as a service does; the stream is made when it is not there. False, and
 /// nothing is written, when the group is not there.
-#[cfg_attr(not(test), expect(dead_code, reason = "the container service uses it"))]
 pub(crate) fn append(ctx: &mut Ctx<'_>, group: &str, stream: &str, line: &str) -> bool {
     if ctx.get("logs.group", group).is_none() {
         return false;

@@ -23,7 +23,6 @@ use crate::input::Input;
 use crate::store::{Resource, Timer};
 use crate::weather::Bucket;
 
-#[cfg_attr(not(test), expect(unused_imports, reason = "the container service uses it"))]
 pub(crate) use event::append;
 pub(crate) use group::made_by_aws;
 

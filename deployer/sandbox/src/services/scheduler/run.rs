@@ -1,10 +1,11 @@
 //! The moment of a schedule.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::expression::Expression;
 use super::schedule::KIND;
 use crate::account::Ctx;
+use crate::services::ecs;
 use crate::services::shared::seconds;
 use crate::store::Timer;
 
@@ -27,7 +28,26 @@ pub(super) fn due(ctx: &mut Ctx<'_>, id: &str) {
     }
     if schedule.text("State") == "ENABLED" {
         let at = seconds(ctx.now);
-        ctx.update(KIND, id, |schedule| schedule.list_mut("_runs").push(json!({"At": at})));
+        let started = start(ctx, &schedule.attrs["Target"]);
+        ctx.update(KIND, id, |schedule| schedule.list_mut("_runs").push(json!({"At": at, "Started": started})));
     }
     plan(ctx, id);
+}
+
+/// Runs the task that a target names. <https://docs.aws.amazon.com/scheduler/latest/APIReference/API_EcsParameters.html>
+fn start(ctx: &mut Ctx<'_>, target: &Value) -> bool {
+    let parameters = &target["EcsParameters"];
+    let network = &parameters["NetworkConfiguration"]["awsvpcConfiguration"];
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let strategy = list(&parameters["CapacityProviderStrategy"]);
+    let wanted = ecs::Scheduled {
+        cluster: target["Arn"].as_str().unwrap_or_default(),
+        task_definition: parameters["TaskDefinitionArn"].as_str().unwrap_or_default(),
+        providers: strategy.iter().filter_map(|item| item["capacityProvider"].as_str().map(str::to_owned)).collect(),
+        subnets: list(&network["Subnets"]),
+        security_groups: list(&network["SecurityGroups"]),
+        started_by: "AWS Scheduler",
+    };
+    let count = parameters["TaskCount"].as_i64().unwrap_or(1);
+    (0..count).all(|_| ecs::run_scheduled(ctx, &wanted))
 }

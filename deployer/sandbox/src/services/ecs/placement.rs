@@ -1,0 +1,165 @@
+//! Where a task goes, and what becomes of the group when there is no place.
+//! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-placement.html>
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{INSTANCE, PROVIDER, TASK, container_instance, settings};
+use crate::account::Ctx;
+use crate::services::autoscaling;
+use crate::store::Resource;
+
+/// What an instance has left.
+pub(super) struct Free {
+    pub(super) cpu: i64,
+    pub(super) memory: i64,
+    pub(super) interfaces: i64,
+}
+
+/// What a task takes.
+#[derive(Clone, Copy)]
+pub(super) struct Need {
+    pub(super) cpu: i64,
+    pub(super) memory: i64,
+    pub(super) interface: bool,
+}
+
+/// Why a task found no place, in ECS's words.
+pub(super) enum Nowhere {
+    NoInstances,
+    TooSmall(&'static str),
+}
+
+impl Nowhere {
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::NoInstances => "was unable to place a task because no container instance met all of its requirements. Reason: No Container Instances were found in your cluster. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.".to_owned(),
+            Self::TooSmall(what) => format!("was unable to place a task because no container instance met all of its requirements. The closest matching container-instance has insufficient {what} available. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."),
+        }
+    }
+}
+
+/// What a revision's tasks take.
+pub(super) fn need(definition: &Resource) -> Need {
+    let whole = |name: &str| definition.text(name).parse::<i64>().ok();
+    let sum = |name: &str, other: &str| -> i64 {
+        let containers = definition.items("containerDefinitions").iter();
+        containers.map(|c| c[name].as_i64().or_else(|| c[other].as_i64()).unwrap_or(0)).sum()
+    };
+    Need {
+        cpu: whole("cpu").unwrap_or_else(|| sum("cpu", "cpu")),
+        memory: whole("memory").unwrap_or_else(|| sum("memoryReservation", "memory")),
+        interface: definition.text("networkMode") == "awsvpc",
+    }
+}
+
+pub(super) fn free(ctx: &Ctx<'_>, instance: &Resource) -> Free {
+    let trunking = settings::value(ctx, "awsvpcTrunking") == "enabled";
+    let trunk = instance.attrs["_trunk"].as_i64().filter(|_| trunking);
+    let mut free = Free {
+        cpu: instance.number("_cpu"),
+        memory: instance.number("_memory"),
+        interfaces: trunk.unwrap_or_else(|| instance.number("_interfaces")),
+    };
+    for task in container_instance::on(ctx, &instance.id) {
+        free.cpu -= task.number("_cpu");
+        free.memory -= task.number("_memory");
+        free.interfaces -= i64::from(!task.text("_eni").is_empty());
+    }
+    free
+}
+
+/// The instance for a task of this group (`service:web`): enough of everything, then the zone and the instance with
+/// the fewest tasks of the group.
+pub(super) fn choose(
+    ctx: &Ctx<'_>,
+    cluster: &str,
+    providers: &[String],
+    group: &str,
+    need: Need,
+) -> Result<Arc<Resource>, Nowhere> {
+    let candidates = ctx.those(INSTANCE, |i| {
+        let provided = providers.is_empty() || providers.iter().any(|p| i.text("capacityProviderName") == p);
+        i.text("_cluster") == cluster && i.text("status") == "ACTIVE" && provided
+    });
+    if candidates.is_empty() {
+        return Err(Nowhere::NoInstances);
+    }
+    let mut lacking = "CPU units";
+    let mut fitting = Vec::new();
+    for instance in candidates {
+        let free = free(ctx, &instance);
+        if free.cpu < need.cpu {
+            lacking = "CPU units";
+        } else if free.memory < need.memory {
+            lacking = "memory";
+        } else if need.interface && free.interfaces < 1 {
+            lacking = "network interfaces (RESOURCE:ENI)";
+        } else {
+            fitting.push(instance);
+        }
+    }
+    let alike = ctx.those(TASK, |task| task.text("group") == group && task.text("desiredStatus") == "RUNNING");
+    let in_zone = |zone: &str| alike.iter().filter(|task| task.text("availabilityZone") == zone).count();
+    let on_instance = |id: &str| alike.iter().filter(|task| task.text("_instance") == id).count();
+    fitting
+        .into_iter()
+        .min_by_key(|i| (in_zone(i.text("_zone")), on_instance(&i.id), i.id.clone()))
+        .ok_or(Nowhere::TooSmall(lacking))
+}
+
+/// Managed scaling: the group grows when there is no place, within its maximum. Tells whether more is to come.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/managed-scaling-behavior.html>
+pub(super) fn grow(ctx: &mut Ctx<'_>, providers: &[String]) -> bool {
+    for provider in providers {
+        let Some(object) = ctx.get(PROVIDER, provider) else { continue };
+        let Some(group) = container_instance::group_of(ctx, provider) else { continue };
+        let desired = group.number("DesiredCapacity");
+        // What was asked for has to come first.
+        let joined =
+            container_instance::of_provider(ctx, provider).iter().filter(|i| i.text("status") == "ACTIVE").count();
+        if i64::try_from(joined).unwrap_or(0) < desired {
+            return true;
+        }
+        let managed = object.attrs["autoScalingGroupProvider"]["managedScaling"]["status"] == "ENABLED";
+        if managed && desired < group.number("MaxSize") {
+            autoscaling::group::set_desired(ctx, &group.id, desired + 1);
+            return true;
+        }
+    }
+    false
+}
+
+/// Managed termination protection: an instance with tasks is not terminated by a scale-in.
+pub(super) fn protect(ctx: &mut Ctx<'_>, instance: &str) {
+    let Some(object) = ctx.get(INSTANCE, instance) else { return };
+    let Some(provider) = ctx.get(PROVIDER, object.text("capacityProviderName")) else { return };
+    let Some(group) = container_instance::group_of(ctx, &provider.id) else { return };
+    if provider.attrs["autoScalingGroupProvider"]["managedTerminationProtection"] == "ENABLED" {
+        let busy = !container_instance::on(ctx, instance).is_empty();
+        autoscaling::group::protect(ctx, &group.id, instance, busy);
+    }
+    if provider.attrs["autoScalingGroupProvider"]["managedScaling"]["status"] == "ENABLED" {
+        ctx.after(Duration::from_secs(15 * 60), PROVIDER, &provider.id, "scale-in");
+    }
+}
+
+/// Managed scaling: instances without tasks go, one at a time, down to the group's minimum.
+pub(super) fn shrink(ctx: &mut Ctx<'_>, provider: &str) {
+    let Some(group) = container_instance::group_of(ctx, provider) else { return };
+    let instances = container_instance::of_provider(ctx, provider);
+    let idle = instances.iter().filter(|i| container_instance::on(ctx, &i.id).is_empty()).count();
+    let desired = group.number("DesiredCapacity");
+    let settled = i64::try_from(instances.len()).unwrap_or(0) == desired;
+    if idle > 0 && settled && desired > group.number("MinSize") {
+        autoscaling::group::set_desired(ctx, &group.id, desired - 1);
+        ctx.after(Duration::from_secs(5 * 60), PROVIDER, provider, "scale-in");
+    }
+}
+
+/// The providers of a strategy, in its order.
+pub(super) fn providers(strategy: &[Value]) -> Vec<String> {
+    strategy.iter().filter_map(|item| item["capacityProvider"].as_str().map(str::to_owned)).collect()
+}
