@@ -32,6 +32,12 @@ const TABLE: &[Row] = &[
     ("InvalidParameter", "PrincipalNotFound", Class::NotYetVisible),
     ("InvalidRequestException", "role", Class::NotYetVisible),
     ("ValidationError", "in the alarm rule do not exist", Class::NotYetVisible),
+    // Auto Scaling says this of whatever a group names, and of the group itself.
+    ("ValidationError", "Invalid IAM Instance Profile", Class::NotYetVisible),
+    ("ValidationError", "has no associated IAM Roles", Class::NotYetVisible),
+    ("ValidationError", "does not exist", Class::NotYetVisible),
+    ("ValidationError", "Could not find the specified version", Class::NotYetVisible),
+    ("InvalidLaunchTemplateId.VersionNotFound", "", Class::NotYetVisible),
     ("Gateway.NotAttached", "", Class::NotYetVisible),
     ("InvalidRole", "", Class::NotYetVisible),
     ("InvalidSubnet", "", Class::NotYetVisible),
@@ -51,7 +57,12 @@ const TABLE: &[Row] = &[
     // An alarm that a composite alarm looks at.
     ("ResourceConflict", "", Class::Draining),
     ("ResourceInUse", "", Class::Draining),
+    ("ScalingActivityInProgress", "", Class::Draining),
     // One at a time.
+    ("InstanceRefreshInProgress", "", Class::Busy),
+    ("ResourceContention", "", Class::Busy),
+    ("ValidationError", "is not in InService", Class::Busy),
+    ("ValidationError", "is not part of Auto Scaling group", Class::Busy),
     ("InvalidDBInstanceState*", "", Class::Busy),
     ("OperationAbortedException", "", Class::Busy),
     ("TooManyUpdates", "", Class::Busy),
@@ -68,6 +79,8 @@ const TABLE: &[Row] = &[
     ("IncorrectState", "", Class::Busy),
     ("IncorrectInstanceState", "", Class::Busy),
     // Already there.
+    ("AlreadyExists", "", Class::Exists),
+    ("InvalidLaunchTemplateName.AlreadyExistsException", "", Class::Exists),
     ("EntityAlreadyExists", "", Class::Exists),
     ("AlreadyExistsException", "", Class::Exists),
     ("ResourceAlreadyExistsException", "", Class::Exists),
@@ -85,6 +98,7 @@ const TABLE: &[Row] = &[
     ("DBParameterGroupAlreadyExists*", "", Class::Exists),
     ("DBSnapshotAlreadyExists*", "", Class::Exists),
     // Not there.
+    ("ValidationError", "AutoScalingGroup name not found", Class::Missing),
     ("NoSuchEntity", "", Class::Missing),
     ("NotFoundException", "", Class::Missing),
     ("NotFound", "", Class::Missing),

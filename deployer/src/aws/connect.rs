@@ -153,6 +153,7 @@ fn clients(config: &SdkConfig) -> Clients {
         iam: aws_sdk_iam::Client::new(config),
         kms: aws_sdk_kms::Client::new(config),
         ssm: aws_sdk_ssm::Client::new(config),
+        autoscaling: aws_sdk_autoscaling::Client::new(config),
         logs: aws_sdk_cloudwatchlogs::Client::new(config),
         dynamodb: aws_sdk_dynamodb::Client::new(config),
         cloudwatch: aws_sdk_cloudwatch::Client::new(config),

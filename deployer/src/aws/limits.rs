@@ -23,6 +23,8 @@ fn bucket(action: &'static str, reads: bool) -> (&'static str, Rate) {
         ("ec2", _) if reads => (service, 50.0, 10.0),
         ("ec2", _) => (service, 50.0, 5.0),
         ("rds", _) => (service, 300.0, 12.0),
+        ("autoscaling", _) if reads => (service, 50.0, 10.0),
+        ("autoscaling", _) => (service, 30.0, 5.0),
         ("iam", _) => (service, 40.0, 15.0),
         ("ssm", "GetParameter" | "GetParameters" | "GetParametersByPath") => (service, 40.0, 40.0),
         ("ssm", "PutParameter") => (action, 10.0, 3.0),

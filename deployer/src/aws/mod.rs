@@ -15,6 +15,7 @@ pub mod tags;
 mod testing;
 pub mod units;
 
+pub mod autoscaling;
 pub mod cloudwatch;
 pub mod dlm;
 pub mod dynamodb;
@@ -43,6 +44,7 @@ pub fn kinds() -> Vec<Box<dyn AnyKind>> {
     vec![
         of::<dynamodb::table::Table>(),
         of::<iam::role::Role>(),
+        of::<iam::instance_profile::InstanceProfile>(),
         of::<kms::key::Key>(),
         of::<kms::alias::Alias>(),
         of::<logs::log_group::LogGroup>(),
@@ -58,6 +60,8 @@ pub fn kinds() -> Vec<Box<dyn AnyKind>> {
         of::<ec2::default_security_group::DefaultSecurityGroup>(),
         of::<ec2::vpc_endpoint::VpcEndpoint>(),
         of::<ec2::flow_log::FlowLog>(),
+        of::<ec2::launch_template::LaunchTemplate>(),
+        of::<autoscaling::group::AutoScalingGroup>(),
         of::<rds::subnet_group::SubnetGroup>(),
         of::<rds::parameter_group::ParameterGroup>(),
         of::<rds::instance::Instance>(),

@@ -7,7 +7,7 @@ use crate::aws::tags::Tags;
 
 /// How ids of each kind begin.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html>
-const PREFIXES: [(&str, &str); 9] = [
+const PREFIXES: [(&str, &str); 10] = [
     ("ec2.vpc", "vpc-"),
     ("ec2.subnet", "subnet-"),
     ("ec2.internet-gateway", "igw-"),
@@ -17,6 +17,7 @@ const PREFIXES: [(&str, &str); 9] = [
     ("ec2.security-group", "sg-"),
     ("ec2.vpc-endpoint", "vpce-"),
     ("ec2.flow-log", "fl-"),
+    ("ec2.launch-template", "lt-"),
 ];
 
 /// True when this id can be one of a resource of this kind.

@@ -4,6 +4,7 @@ pub mod default_security_group;
 pub mod elastic_ip;
 pub mod flow_log;
 pub mod internet_gateway;
+pub mod launch_template;
 pub mod nat_gateway;
 pub mod route_table;
 pub mod rules;

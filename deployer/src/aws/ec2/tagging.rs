@@ -32,7 +32,8 @@ pub(super) fn identify(aws: &Aws, sdk: &[Tag]) -> Option<(LogicalId, Identity, T
     Some((id, identity, tags::user(&all)))
 }
 
-fn to_sdk(tags: &Tags) -> Vec<Tag> {
+/// Tags as the SDK takes them.
+pub(super) fn to_sdk(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
 

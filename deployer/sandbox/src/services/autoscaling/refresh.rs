@@ -198,7 +198,8 @@ pub(super) fn advance(ctx: &mut Ctx<'_>, group: &Resource) -> bool {
     });
     let ignored = refresh.attrs.get("Preferences").is_some_and(|p| p["ScaleInProtectedInstances"] == "Ignore");
     let to_replace = all.old.iter().filter(|i| !(ignored && i.flag("ProtectedFromScaleIn"))).count();
-    if to_replace == 0 && all.settled && all.new + all.old.len() >= desired {
+    let leaving = instance::of(ctx, &group.id).len() > all.new + all.old.len();
+    if to_replace == 0 && all.settled && !leaving && all.new + all.old.len() >= desired {
         finish(ctx, &refresh, "Successful", "");
         // What it was told to make of the group is what the group is now.
         if let Some(wanted) = refresh.attrs.get("DesiredConfiguration").map(|wanted| wanted["LaunchTemplate"].clone()) {

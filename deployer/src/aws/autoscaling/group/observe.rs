@@ -1,0 +1,136 @@
+//! A group as AWS tells it, in the form of the inputs.
+
+use aws_sdk_autoscaling::types::{
+    AutoScalingGroup as Sdk, Instance, InstanceRefreshStatus as Status, LaunchTemplateSpecification, LifecycleState,
+    ScalingActivityStatusCode,
+};
+use wharf_engine::{Health, Identity, LogicalId, Outputs, Value};
+
+use super::{AutoScalingGroup, Refresh, tagging};
+use crate::aws::call::{Aws, CallError};
+use crate::aws::kind::{Found, Query};
+use crate::aws::out::Out;
+use crate::aws::tags;
+use crate::aws::units::{Days, Seconds};
+
+/// A group of the stack, or one that has a name that the stack wants.
+pub(super) fn observed(aws: &Aws, query: &Query<AutoScalingGroup>, group: &Sdk) -> Option<Found<AutoScalingGroup>> {
+    let physical = group.auto_scaling_group_name()?;
+    let all = tagging::read(group.tags());
+    let (id, identity) = tags::read(&aws.scope.stack, &all).or_else(|| foreign(aws, query, physical))?;
+    if !query.asks_for(&id) {
+        return None;
+    }
+    let leaves = group.status().is_some_and(|status| status.starts_with("Delete"));
+    let arn = group.auto_scaling_group_arn().unwrap_or_default();
+    Some(Found {
+        inputs: inputs(group, query.wanted.get(&id), tags::user(&all)),
+        id,
+        physical: physical.to_owned(),
+        identity,
+        health: if leaves { Health::Deleting } else { Health::Ready },
+        outputs: Outputs::from([("name".to_owned(), Value::text(physical)), ("arn".to_owned(), Value::text(arn))]),
+        blockers: Default::default(),
+    })
+}
+
+fn foreign(aws: &Aws, query: &Query<AutoScalingGroup>, physical: &str) -> Option<(LogicalId, Identity)> {
+    let wants = |id: &&LogicalId| format!("{}-{}", aws.scope.stack, id.as_str().replace('.', "-")) == physical;
+    query.wanted.keys().find(wants).map(|id| (id.clone(), Identity::Foreign))
+}
+
+fn inputs(group: &Sdk, wanted: Option<&AutoScalingGroup>, tags: tags::Tags) -> AutoScalingGroup {
+    let template = template_in_force(group);
+    let list = |text: Option<&str>| -> Vec<String> {
+        let mut all: Vec<_> = text.unwrap_or_default().split(',').map(str::to_owned).collect();
+        all.retain(|one| !one.is_empty());
+        all.sort();
+        all
+    };
+    let lifetime = group.max_instance_lifetime().filter(|seconds| *seconds > 0);
+    AutoScalingGroup {
+        launch_template: Out::known(template.and_then(|t| t.launch_template_id()).unwrap_or_default()),
+        launch_template_version: Out::known(template.and_then(|t| t.version()).unwrap_or_default()),
+        subnets: list(group.vpc_zone_identifier()).into_iter().map(Out::known).collect(),
+        min: group.min_size().unwrap_or_default(),
+        max: group.max_size().unwrap_or_default(),
+        desired: group.desired_capacity().unwrap_or_default(),
+        health_checks: list(group.health_check_type()),
+        health_check_grace: Seconds(group.health_check_grace_period().unwrap_or_default()),
+        cooldown: Seconds(group.default_cooldown().unwrap_or_default()),
+        warmup: Seconds(group.default_instance_warmup().unwrap_or_default()),
+        capacity_rebalance: group.capacity_rebalance().unwrap_or_default(),
+        protect_new_instances: group.new_instances_protected_from_scale_in().unwrap_or_default(),
+        metrics: !group.enabled_metrics().is_empty(),
+        termination_policies: group.termination_policies().to_vec(),
+        max_instance_lifetime: lifetime.map(|seconds| Days(seconds / (24 * 60 * 60))),
+        refresh: wanted.map_or(AS_AWS_DOES, |wanted| wanted.refresh),
+        tags,
+    }
+}
+
+/// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/understand-instance-refresh-default-values.html>
+const AS_AWS_DOES: Refresh = Refresh { min_healthy: 90, max_healthy: 100, warmup: Seconds(0) };
+
+/// The group's template, or the one that some of its instances still have: a change of it that did not come to its end
+/// is a difference, whatever the group itself says.
+fn template_in_force(group: &Sdk) -> Option<&LaunchTemplateSpecification> {
+    let own = group.launch_template();
+    let of_another = |member: &&Instance| {
+        let theirs = member.launch_template();
+        let same = |get: fn(&LaunchTemplateSpecification) -> Option<&str>| theirs.and_then(get) == own.and_then(get);
+        !leaves(member) && !(same(|t| t.launch_template_id()) && same(|t| t.version()))
+    };
+    // An image that is resolved at each launch would never match by its number.
+    let numbered = own.and_then(|own| own.version()).is_some_and(|version| !version.starts_with('$'));
+    let outdated = group.instances().iter().find(of_another).filter(|_| numbered);
+    outdated.map_or(own, |member| member.launch_template())
+}
+
+fn leaves(member: &Instance) -> bool {
+    member.lifecycle_state().is_some_and(|state| state.as_str().starts_with("Terminating"))
+}
+
+/// In a run: a group is ready when it has the instances that it is to have, and replaces none of them. Why it does
+/// not get there, its activities tell.
+pub(super) async fn settle(aws: &Aws, found: &mut Found<AutoScalingGroup>, group: &Sdk) -> Result<(), CallError> {
+    if found.health != Health::Ready || found.identity == Identity::Foreign {
+        return Ok(());
+    }
+    let serving = |member: &&Instance| member.lifecycle_state() == Some(&LifecycleState::InService);
+    let there = group.instances().iter().filter(serving).count();
+    let desired = usize::try_from(found.inputs.desired).unwrap_or_default();
+    if there < desired {
+        let mut what = format!("{there} of {desired} instances in service");
+        if let Some(why) = failure(aws, &found.physical).await? {
+            what = format!("{what}: {why}");
+        }
+        found.health = Health::Settling(what);
+    } else if let Some(what) = replacing(aws, &found.physical).await? {
+        found.health = Health::Settling(what);
+    }
+    Ok(())
+}
+
+/// Why the last activity failed, if it did.
+async fn failure(aws: &Aws, name: &str) -> Result<Option<String>, CallError> {
+    let describe = || aws.autoscaling.describe_scaling_activities().auto_scaling_group_name(name).max_records(1);
+    let answer = aws.call("autoscaling:DescribeScalingActivities", name, || describe().send()).await?;
+    let last = answer.activities.unwrap_or_default().into_iter().next();
+    let failed = last.filter(|activity| activity.status_code() == Some(&ScalingActivityStatusCode::Failed));
+    Ok(failed.and_then(|activity| activity.status_message))
+}
+
+/// How far a refresh has come that is under way. One that failed has left outdated instances, which is a difference.
+async fn replacing(aws: &Aws, name: &str) -> Result<Option<String>, CallError> {
+    let describe = || aws.autoscaling.describe_instance_refreshes().auto_scaling_group_name(name).max_records(1);
+    let answer = aws.call("autoscaling:DescribeInstanceRefreshes", name, || describe().send()).await?;
+    let Some(last) = answer.instance_refreshes.unwrap_or_default().into_iter().next() else { return Ok(None) };
+    let ended =
+        [Status::Successful, Status::Failed, Status::Cancelled, Status::RollbackFailed, Status::RollbackSuccessful];
+    if last.status().is_none_or(|status| ended.contains(status)) {
+        return Ok(None);
+    }
+    let why = last.status_reason().map(|why| format!(": {why}")).unwrap_or_default();
+    Ok(Some(format!("replacing instances, {} %{why}", last.percentage_complete().unwrap_or_default())))
+}
