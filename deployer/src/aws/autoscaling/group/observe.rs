@@ -79,7 +79,7 @@ fn template_in_force(group: &Sdk) -> Option<&LaunchTemplateSpecification> {
     let of_another = |member: &&Instance| {
         let theirs = member.launch_template();
         let same = |get: fn(&LaunchTemplateSpecification) -> Option<&str>| theirs.and_then(get) == own.and_then(get);
-        !leaves(member) && !(same(|t| t.launch_template_id()) && same(|t| t.version()))
+        !(leaves(member) || same(|t| t.launch_template_id()) && same(|t| t.version()))
     };
     // An image that is resolved at each launch would never match by its number.
     let numbered = own.and_then(|own| own.version()).is_some_and(|version| !version.starts_with('$'));
