@@ -21,7 +21,7 @@ import botocore.session
 import botocore.validate
 
 # Signing names, as AWS's endpoints see them, and botocore's names where they differ.
-MODELS = {"rds": "rds", "ec2": "ec2", "logs": "logs"}
+MODELS = {"rds": "rds", "ec2": "ec2", "logs": "logs", "monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi"}
 # Errors that every service may answer and that no model lists.
 COMMON = {
     "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Throttling", "ThrottlingException",
@@ -53,6 +53,37 @@ def model(service):
 def body(recorded):
     (kind, text), = recorded.items()
     return base64.b64decode(text) if kind == "base64" else text.encode()
+
+
+def protocol_of(exchange, operation):
+    """What an exchange is in: of the protocols that a service speaks, clients choose."""
+    headers = {name.lower(): text for name, text in exchange["request_headers"]}
+    if headers.get("smithy-protocol") == "rpc-v2-cbor":
+        return "smithy-rpc-v2-cbor"
+    if "x-amz-target" in headers:
+        return "json"
+    return operation.service_model.resolved_protocol
+
+
+def uncbor(raw):
+    parser = botocore.parsers.create_parser("smithy-rpc-v2-cbor")
+    return parser.parse_data_item(parser.get_peekable_stream_from_bytes(raw)) if raw else {}
+
+
+def unrest(exchange, operation, raw):
+    """The input of a call by its path: what the path and the query hold, and the body."""
+    value = json.loads(raw or b"{}")
+    path, _, query = exchange["uri"].partition("?")
+    template = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(operation.http["requestUri"]))
+    labels = re.fullmatch(template, path)
+    given = urllib.parse.parse_qs(query)
+    for member, shape in operation.input_shape.members.items():
+        place, name = shape.serialization.get("location"), shape.serialization.get("name", member)
+        if place == "uri" and labels:
+            value[member] = urllib.parse.unquote(labels.group(name))
+        elif place == "querystring" and name in given:
+            value[member] = given[name] if shape.type_name == "list" else given[name][0]
+    return value
 
 
 def local(tag):
@@ -179,6 +210,9 @@ def walk(shape, value, path, faults):
         faults.add(path, f"{value!r} is no {kind}")
     elif kind in ("float", "double") and (isinstance(value, bool) or not isinstance(value, (int, float))):
         faults.add(path, f"{value!r} is no {kind}")
+    elif kind == "timestamp" and shape.serialization.get("timestampFormat") == "iso8601" and isinstance(value, str):
+        if not ISO.match(value):
+            faults.add(path, f"{value!r} is no timestamp")
     elif kind == "timestamp" and not isinstance(value, (int, float, datetime.datetime)):
         faults.add(path, f"{value!r} is no timestamp of this protocol")
     if kind == "string" and isinstance(value, str):
@@ -202,7 +236,7 @@ def matches(pattern, value):
 
 def check_request(exchange, operation, faults):
     shape = operation.input_shape
-    protocol = operation.service_model.resolved_protocol
+    protocol = protocol_of(exchange, operation)
     raw = body(exchange["request_body"])
     if protocol in ("query", "ec2"):
         pairs = urllib.parse.parse_qsl(raw.decode(), keep_blank_values=True, strict_parsing=True)
@@ -226,6 +260,10 @@ def check_request(exchange, operation, faults):
         value = json.loads(raw or b"{}")
         if shape is None:
             return None if not value else faults.add("", f"takes nothing, got {sorted(value)}")
+    elif protocol == "smithy-rpc-v2-cbor":
+        value = uncbor(raw)
+    elif protocol == "rest-json":
+        value = unrest(exchange, operation, raw)
     else:
         return faults.add("", f"no judge for protocol {protocol}")
     walk(shape, value, "", faults)
@@ -303,7 +341,7 @@ def check_error(exchange, operation, raw, parsed, faults):
 
 def check_response(exchange, operation, faults):
     shape = operation.output_shape
-    protocol = operation.service_model.resolved_protocol
+    protocol = protocol_of(exchange, operation)
     raw = body(exchange["response_body"])
     parser = botocore.parsers.create_parser(protocol)
     response = {"status_code": exchange["status"], "body": raw,
@@ -316,8 +354,8 @@ def check_response(exchange, operation, faults):
         faults.add("", "no request id")
     if exchange["status"] >= 300:
         return check_error(exchange, operation, raw, parsed, faults)
-    if protocol == "json":
-        value = json.loads(raw or b"{}")
+    if protocol in ("json", "rest-json", "smithy-rpc-v2-cbor"):
+        value = uncbor(raw) if protocol == "smithy-rpc-v2-cbor" else json.loads(raw or b"{}")
         if shape is None:
             return None if not value else faults.add("", f"answers nothing, got {sorted(value)}")
         return walk(shape, value, "", faults)
