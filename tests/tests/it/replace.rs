@@ -31,7 +31,7 @@ struct Standing {
 
 fn standing(config: Config) -> Standing {
     in_virtual_time(async {
-        let mut world = World::calm(8, config);
+        let mut world = World::new(8, config);
         let applied = world.apply().await.expect("the stack can be applied");
         assert!(applied.complete(), "{:?}", applied.runs.last().map(|(_, outcome)| outcome));
         tokio::time::sleep(Duration::from_secs(7200)).await;

@@ -27,6 +27,7 @@ const CHOICES: &[(&str, &str, &str, &str)] = &[
     // Of the eight blocks of the network, the one for a fourth zone.
     ("ec2.subnet", "cidr", "", "10.0.96.0/19"),
     ("ec2.subnet", "zone", "", "us-east-1d"),
+    ("ec2.vpc", "cidr", "", "10.77.0.0/16"),
     ("ec2.vpc-endpoint", "service", "com.amazonaws.us-east-1.s3", "com.amazonaws.us-east-1.dynamodb"),
     ("ec2.vpc-endpoint", "service", "", "com.amazonaws.us-east-1.monitoring"),
     ("ec2.vpc-endpoint", "way", "gateway", "interface"),
