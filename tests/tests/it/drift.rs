@@ -166,14 +166,25 @@ impl Standing {
     /// The change of the resource that something is told of.
     fn cause(&self, changes: &[Change], told: &Drift) -> Option<Change> {
         let field = field(told).filter(|field| !field.from.same(&field.to))?;
-        let mut of_it = changes.iter().filter(|change| Some(&self.whose(change)) == told.physical.as_ref());
+        let about = |change: &&Change| {
+            let whose = self.whose(change);
+            whose == told.id.as_str() || Some(&whose) == told.physical.as_ref()
+        };
+        let mut of_it = changes.iter().filter(about);
         of_it.next().filter(|_| of_it.next().is_none() && !field.field.is_empty()).cloned()
     }
 
-    /// The resource that a change is about: a rule is part of its group.
+    /// The resource that a change is about, by its logical id where it has one: a rule is part of its group.
     fn whose(&self, change: &Change) -> String {
-        let rule = self.world.sandbox.resource(change.kind, &change.id).filter(|r| r.kind == "ec2.security-group-rule");
-        rule.map_or_else(|| change.id.clone(), |rule| rule.text("groupId").to_owned())
+        let sandbox = &self.world.sandbox;
+        let changed = sandbox.resource(change.kind, &change.id);
+        let rule = changed.as_ref().filter(|resource| resource.kind == "ec2.security-group-rule");
+        let owner = match rule {
+            Some(rule) => sandbox.resource("ec2.security-group", rule.text("groupId")),
+            None => changed,
+        };
+        let id = owner.as_ref().map_or(&change.id, |owner| &owner.id);
+        owner.as_ref().and_then(|owner| owner.tags.get("wharf:id")).unwrap_or(id).clone()
     }
 
     /// Applies to an account with these changes, after which everything is as it was before them.

@@ -58,10 +58,11 @@ pub(super) fn plain(stack: &Stack, seen: &mut BTreeSet<String>) -> Vec<Case> {
                 continue;
             }
             let like = format!("{} {} {:?}", resource.rules.kind, field.name, users(stack, &resource.id));
+            let Some(to) = another(resource, field, value) else { continue };
             if not_alone(resource, field, value) || !seen.insert(like) {
                 continue;
             }
-            let mut case = changed(stack, resource, field, another(resource, field, value));
+            let mut case = changed(stack, resource, field, to);
             if is_held(stack, resource) {
                 // AWS lets a subnet go after what has interfaces in it; that moves along with the network alone.
                 case.stack.resources.values_mut().flat_map(|one| one.inputs.values_mut()).for_each(renumber);
@@ -118,17 +119,21 @@ fn not_alone(resource: &Resource, field: &Field, value: &Value) -> bool {
     NOT_ALONE.iter().any(|(kind, name, from, _)| (*kind, *name, *from) == (resource.rules.kind, field.name, &text))
 }
 
-fn another(resource: &Resource, field: &Field, value: &Value) -> Value {
+/// Another value; none is known for what has parts of its own, unless the table has one.
+fn another(resource: &Resource, field: &Field, value: &Value) -> Option<Value> {
     let text = value.as_text().unwrap_or_default();
     let mut choices = CHOICES.iter().filter(|(kind, name, ..)| (*kind, *name) == (resource.rules.kind, field.name));
     if let Some((.., to)) = choices.find(|(_, _, from, _)| from.is_empty() || *from == text) {
-        return Value::text(*to);
+        let json = serde_json::from_str(to).ok().filter(|_| matches!(value, Value::List(_) | Value::Map(_)));
+        return Some(
+            json.map_or_else(|| Value::text(*to), |json| Value::from_json(&json).expect("the table holds values")),
+        );
     }
     match value {
-        Value::Bool(on) => Value::Bool(!on),
-        Value::Int(number) => Value::Int(number + 1),
-        Value::Text(text) | Value::Known(text) => Value::text(format!("{text}-b")),
-        other => panic!("{} {}: no other value is known for {other:?}", resource.rules.kind, field.name),
+        Value::Bool(on) => Some(Value::Bool(!on)),
+        Value::Int(number) => Some(Value::Int(number + 1)),
+        Value::Text(text) | Value::Known(text) => Some(Value::text(format!("{text}-b"))),
+        _ => None,
     }
 }
 
@@ -170,7 +175,7 @@ fn twin(stack: &Stack, id: &LogicalId) -> (Resource, &'static str) {
     let id = LogicalId::new(format!("{id}-twin")).expect("it is one with a word more");
     let mut twin = Resource { id, ..original.clone() };
     for (field, value) in replacing(original).filter(|(_, value)| value.references().is_empty()) {
-        twin.inputs.insert(field.name.to_owned(), another(original, field, value));
+        twin.inputs.extend(another(original, field, value).map(|value| (field.name.to_owned(), value)));
     }
     (twin, original.rules.kind)
 }
