@@ -1,8 +1,9 @@
 //! One call of AWS: its rate, its refusals, its error with the action and the place.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -59,6 +60,14 @@ pub struct Clients {
     pub tagging: aws_sdk_resourcegroupstagging::Client,
     /// STS.
     pub sts: aws_sdk_sts::Client,
+    /// ECS.
+    pub ecs: aws_sdk_ecs::Client,
+    /// Cloud Map.
+    pub servicediscovery: aws_sdk_servicediscovery::Client,
+    /// Application Auto Scaling.
+    pub applicationautoscaling: aws_sdk_applicationautoscaling::Client,
+    /// EventBridge Scheduler.
+    pub scheduler: aws_sdk_scheduler::Client,
 }
 
 /// What happened to a call, for whoever watches.
@@ -107,6 +116,7 @@ pub struct Aws {
     final_snapshots: bool,
     tag_index: Option<Arc<TagIndex>>,
     just_made: bool,
+    notes: Arc<Mutex<BTreeMap<LogicalId, String>>>,
 }
 
 impl fmt::Debug for Aws {
@@ -146,6 +156,7 @@ impl Aws {
             final_snapshots: true,
             tag_index: None,
             just_made: false,
+            notes: Arc::default(),
         }
     }
 
@@ -183,6 +194,19 @@ impl Aws {
     #[must_use]
     pub fn about_new(&self) -> Self {
         Self { just_made: true, ..self.clone() }
+    }
+
+    /// Remembers what AWS called the last change of a resource (a deployment, an operation): where a resource looks
+    /// well again after a change that failed, only this tells whether it did. Another run knows nothing of it.
+    pub fn note(&self, id: &LogicalId, change: impl Into<String>) {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.insert(id.clone(), change.into());
+    }
+
+    /// What this run's last change of the resource was called.
+    #[must_use]
+    pub fn noted(&self, id: &LogicalId) -> Option<String> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
     /// The id of the run.

@@ -161,5 +161,9 @@ fn clients(config: &SdkConfig) -> Clients {
         dlm: aws_sdk_dlm::Client::new(config),
         tagging: aws_sdk_resourcegroupstagging::Client::new(config),
         sts: aws_sdk_sts::Client::new(config),
+        ecs: aws_sdk_ecs::Client::new(config),
+        servicediscovery: aws_sdk_servicediscovery::Client::new(config),
+        applicationautoscaling: aws_sdk_applicationautoscaling::Client::new(config),
+        scheduler: aws_sdk_scheduler::Client::new(config),
     }
 }

@@ -30,6 +30,13 @@ fn bucket(action: &'static str, reads: bool) -> (&'static str, Rate) {
         ("ssm", "PutParameter") => (action, 10.0, 3.0),
         ("ssm", _) => (action, 10.0, 5.0),
         ("logs", _) => (service, 10.0, 10.0),
+        // <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html>
+        ("ecs", "RegisterTaskDefinition" | "DeregisterTaskDefinition" | "DeleteTaskDefinitions") => (action, 20.0, 1.0),
+        ("ecs", _) if operation.contains("CapacityProvider") && !reads => ("ecs capacity providers", 10.0, 1.0),
+        ("ecs", _) if operation.contains("Cluster") && !reads => ("ecs clusters", 20.0, 1.0),
+        ("ecs", _) if operation.contains("Service") && !reads => ("ecs services", 50.0, 5.0),
+        ("ecs", _) => (service, 50.0, 20.0),
+        ("servicediscovery", _) => (action, 20.0, 5.0),
         ("kms", _) => (service, 20.0, 10.0),
         // <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html>
         ("cloudwatch", "PutMetricAlarm" | "PutCompositeAlarm" | "DeleteAlarms") => (action, 3.0, 3.0),

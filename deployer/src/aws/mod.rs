@@ -16,15 +16,19 @@ mod testing;
 pub mod units;
 
 pub mod autoscaling;
+pub mod applicationautoscaling;
 pub mod cloudwatch;
 pub mod dlm;
 pub mod dynamodb;
 pub mod ec2;
 pub mod ecr;
+pub mod ecs;
 pub mod iam;
 pub mod kms;
 pub mod logs;
 pub mod rds;
+pub mod scheduler;
+pub mod servicediscovery;
 pub mod sns;
 pub mod ssm;
 
@@ -72,5 +76,11 @@ pub fn kinds() -> Vec<Box<dyn AnyKind>> {
         of::<cloudwatch::composite_alarm::CompositeAlarm>(),
         of::<cloudwatch::dashboard::Dashboard>(),
         of::<dlm::policy::Policy>(),
+        of::<servicediscovery::namespace::Namespace>(),
+        of::<servicediscovery::service::DiscoveryService>(),
+        of::<applicationautoscaling::target::ScalableTarget>(),
+        of::<applicationautoscaling::policy::ScalingPolicy>(),
+        of::<scheduler::group::ScheduleGroup>(),
+        of::<scheduler::schedule::Schedule>(),
     ]
 }

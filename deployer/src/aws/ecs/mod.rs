@@ -1,0 +1,11 @@
+//! ECS: the cluster, what runs on it, and on which capacity.
+
+pub mod capacity_provider;
+pub mod cluster;
+pub mod cluster_capacity_providers;
+pub mod service;
+pub mod strategy;
+pub mod task_definition;
+
+mod running;
+mod tagging;

@@ -1,0 +1,60 @@
+//! The services that run in the stack's cluster.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ecs::types::{Service, ServiceField};
+use futures::future::try_join_all;
+use wharf_engine::Class;
+
+use crate::aws::call::{Aws, CallError};
+
+/// As many services as AWS describes in one call.
+const AT_ONCE: usize = 10;
+
+/// Every service of the stack's cluster that is not gone, with its tags.
+pub(super) async fn services(aws: &Aws) -> Result<Vec<Service>, CallError> {
+    let cluster = &aws.scope.stack;
+    let send = |token| aws.ecs.list_services().cluster(cluster).max_results(100).set_next_token(token).send();
+    let page = |page: aws_sdk_ecs::operation::list_services::ListServicesOutput| {
+        (page.service_arns.unwrap_or_default(), page.next_token)
+    };
+    let arns = match aws.pages("ecs:ListServices", cluster, send, page).await {
+        Err(error) if error.class == Class::Missing => Vec::new(),
+        arns => arns?,
+    };
+    let all = try_join_all(arns.chunks(AT_ONCE).map(|names| described(aws, names.to_vec()))).await?;
+    Ok(all.into_iter().flatten().collect())
+}
+
+/// These services of the stack's cluster, by name or ARN, as far as they are there.
+pub(super) async fn described(aws: &Aws, names: Vec<String>) -> Result<Vec<Service>, CallError> {
+    let cluster = &aws.scope.stack;
+    let describe = || aws.ecs.describe_services().cluster(cluster).include(ServiceField::Tags);
+    let send = || describe().set_services(Some(names.clone())).send();
+    let services = match aws.call("ecs:DescribeServices", cluster, send).await {
+        Err(error) if error.class == Class::Missing => Vec::new(),
+        answer => answer?.services.unwrap_or_default(),
+    };
+    // A deleted service is shown for a while.
+    Ok(services.into_iter().filter(|service| service.status() != Some("INACTIVE")).collect())
+}
+
+/// The ARNs of the task definitions that services run, by family.
+pub(super) async fn definitions(aws: &Aws) -> Result<BTreeMap<String, Vec<String>>, CallError> {
+    let mut used: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for service in services(aws).await? {
+        if let (Some("ACTIVE"), Some(arn)) = (service.status(), service.task_definition()) {
+            let all = used.entry(family(arn).to_owned()).or_default();
+            if !all.iter().any(|known| known == arn) {
+                all.push(arn.to_owned());
+            }
+        }
+    }
+    Ok(used)
+}
+
+/// The family in the ARN of a task definition.
+pub(super) fn family(arn: &str) -> &str {
+    let name = arn.rsplit('/').next().unwrap_or_default();
+    name.split(':').next().unwrap_or_default()
+}

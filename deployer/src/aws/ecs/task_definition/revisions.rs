@@ -1,0 +1,122 @@
+//! The revisions of families: which of them stand for the stack's task definitions, and how they go.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ecs::types::{TaskDefinition as Sdk, TaskDefinitionField, TaskDefinitionStatus};
+use futures::future::try_join_all;
+use wharf_engine::Class;
+
+use crate::aws::call::{Aws, CallError};
+use crate::aws::ecs::{running, tagging};
+use crate::aws::tags::{self, Tags};
+
+/// A revision with its tags.
+#[derive(Clone, Debug)]
+pub(super) struct Revision {
+    pub(super) sdk: Sdk,
+    pub(super) tags: Tags,
+}
+
+impl Revision {
+    pub(super) fn arn(&self) -> &str {
+        self.sdk.task_definition_arn().unwrap_or_default()
+    }
+
+    /// The images by container.
+    pub(super) fn images(&self) -> BTreeMap<String, String> {
+        let image = |one: &aws_sdk_ecs::types::ContainerDefinition| Some((one.name.clone()?, one.image.clone()?));
+        self.sdk.container_definitions().iter().filter_map(image).collect()
+    }
+}
+
+/// The revision behind an ARN, or the newest usable one of a family.
+pub(super) async fn one(aws: &Aws, name: &str) -> Result<Option<Revision>, CallError> {
+    let send = || aws.ecs.describe_task_definition().task_definition(name).include(TaskDefinitionField::Tags).send();
+    let answer = match aws.call("ecs:DescribeTaskDefinition", name, send).await {
+        Err(error) if error.class == Class::Missing => return Ok(None),
+        answer => answer?,
+    };
+    let tags = tagging::from_sdk(answer.tags());
+    let usable = |sdk: &Sdk| sdk.status() == Some(&TaskDefinitionStatus::Active);
+    Ok(answer.task_definition.filter(usable).map(|sdk| Revision { sdk, tags }))
+}
+
+/// The revision that a family's service runs; without a service the newest one.
+pub(super) async fn live(aws: &Aws, family: &str) -> Result<Option<Revision>, CallError> {
+    let used = running::definitions(aws).await?;
+    match used.get(family).and_then(|arns| arns.first()) {
+        Some(arn) => one(aws, arn).await,
+        None => one(aws, family).await,
+    }
+}
+
+/// What stands for the stack's task definitions: of each family what services run, and the newest revision where
+/// nothing runs or where it has another generation (an apply registered it and did not come to use it). A newest
+/// revision of the same generation that nothing runs is a rollout's that failed or has only begun: not ours to judge.
+pub(super) async fn of_stack(aws: &Aws) -> Result<Vec<Revision>, CallError> {
+    let newest = async {
+        let families = families(aws).await?;
+        try_join_all(families.iter().map(|family| one(aws, family))).await
+    };
+    let (used, newest) = futures::try_join!(running::definitions(aws), newest)?;
+    let newest: Vec<Revision> = newest.into_iter().flatten().collect();
+    let known = |arn: &&String| !newest.iter().any(|revision| revision.arn() == *arn);
+    let others = used.values().flatten().filter(known).map(|arn| one(aws, arn));
+    let mut all: Vec<Revision> = try_join_all(others).await?.into_iter().flatten().collect();
+    let generation = |revision: &Revision| revision.tags.get(tags::GENERATION).cloned();
+    for revision in newest {
+        let family = running::family(revision.arn());
+        let is_used = used.get(family).is_some_and(|arns| arns.iter().any(|arn| arn == revision.arn()));
+        let mut beside = all.iter().filter(|other| running::family(other.arn()) == family);
+        if is_used || beside.all(|other| generation(other) != generation(&revision)) {
+            all.push(revision);
+        }
+    }
+    Ok(all)
+}
+
+async fn families(aws: &Aws) -> Result<Vec<String>, CallError> {
+    let prefix = format!("{}-", aws.scope.stack);
+    let list = |token| aws.ecs.list_task_definition_families().family_prefix(&prefix).set_next_token(token);
+    let send = |token| list(token).status(aws_sdk_ecs::types::TaskDefinitionFamilyStatus::Active).send();
+    let page = |page: aws_sdk_ecs::operation::list_task_definition_families::ListTaskDefinitionFamiliesOutput| {
+        (page.families.unwrap_or_default(), page.next_token)
+    };
+    aws.pages("ecs:ListTaskDefinitionFamilies", &prefix, send, page).await
+}
+
+/// Takes a revision out of use.
+pub(super) async fn deregister(aws: &Aws, arn: &str) -> Result<(), CallError> {
+    let send = || aws.ecs.deregister_task_definition().task_definition(arn).send();
+    match aws.call("ecs:DeregisterTaskDefinition", arn, send).await {
+        Err(error) if error.class == Class::Missing => Ok(()),
+        answer => answer.map(drop),
+    }
+}
+
+/// Takes every revision of a family out of use, and deletes them.
+pub(super) async fn clear(aws: &Aws, family: &str) -> Result<(), CallError> {
+    for arn in list(aws, family, TaskDefinitionStatus::Active).await? {
+        deregister(aws, &arn).await?;
+    }
+    const ACTION: &str = "ecs:DeleteTaskDefinitions";
+    for arns in list(aws, family, TaskDefinitionStatus::Inactive).await?.chunks(10) {
+        let send = || aws.ecs.delete_task_definitions().set_task_definitions(Some(arns.to_vec())).send();
+        let answer = aws.call(ACTION, family, send).await?;
+        if let Some(failure) = answer.failures().first() {
+            return Err(CallError::of_item(ACTION, family, failure.reason(), failure.detail()));
+        }
+    }
+    Ok(())
+}
+
+async fn list(aws: &Aws, family: &str, status: TaskDefinitionStatus) -> Result<Vec<String>, CallError> {
+    let list = |token| aws.ecs.list_task_definitions().family_prefix(family).set_next_token(token);
+    let send = |token| list(token).status(status.clone()).send();
+    let page = |page: aws_sdk_ecs::operation::list_task_definitions::ListTaskDefinitionsOutput| {
+        (page.task_definition_arns.unwrap_or_default(), page.next_token)
+    };
+    let all = aws.pages("ecs:ListTaskDefinitions", family, send, page).await?;
+    // Some emulators take the family for a prefix.
+    Ok(all.into_iter().filter(|arn| running::family(arn) == family).collect())
+}
