@@ -242,12 +242,16 @@ mod tests {
 
     #[test]
     fn what_writes_on_everything_is_only_what_aws_cannot_narrow() {
+        // They know neither resources nor conditions that would fit:
+        // <https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>
+        const CANNOT: [&str; 3] =
+            ["ecs:DeregisterTaskDefinition", "route53:CreateHostedZone", "servicediscovery:UntagResource"];
         let documents = policies(&scope(), For::Apply);
         let reading = actions(&policies(&scope(), For::Plan));
         for statement in statements(&documents) {
             if texts(&statement["Resource"]).contains(&"*") && statement.get("Condition").is_none() {
                 for action in texts(&statement["Action"]) {
-                    assert!(reading.contains(action), "{action} on everything");
+                    assert!(reading.contains(action) || CANNOT.contains(&action), "{action} on everything");
                 }
             }
         }

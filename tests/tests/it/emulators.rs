@@ -96,10 +96,11 @@ fn the_stack_goes_up_is_planned_empty_changes_and_comes_down_to_nothing_on_moto(
 fn the_stack_goes_up_is_planned_empty_changes_and_comes_down_to_nothing_on_ministack() {
     let (ministack, moto) = (Emulator::ministack(), Emulator::moto());
     // ministack's EC2 never shows a NAT gateway's address and has no descriptions of egress rules; its RDS wants subnets
-    // of its own EC2.
+    // of its own EC2. It has no Application Auto Scaling.
     cycle(&[
         ("AWS_ENDPOINT_URL", &ministack.url),
         ("AWS_ENDPOINT_URL_EC2", &moto.url),
         ("AWS_ENDPOINT_URL_RDS", &moto.url),
+        ("AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING", &moto.url),
     ]);
 }

@@ -172,12 +172,12 @@ impl Kind for Namespace {
             ),
             // What Cloud Map does with its caller's permissions:
             // <https://docs.aws.amazon.com/cloud-map/latest/dg/security_iam_service-with-iam.html>
-            Grant::write(&["route53:CreateHostedZone", "route53:ListHostedZonesByName"], &["*"]),
+            Grant::write(&["route53:CreateHostedZone"], &["*"]),
             Grant::write(
                 &["route53:GetHostedZone", "route53:ChangeResourceRecordSets", "route53:DeleteHostedZone"],
                 ZONES,
             ),
-            Grant::write(&["ec2:DescribeVpcs", "ec2:DescribeRegions"], &["*"]),
+            Grant::read(&["ec2:DescribeVpcs", "ec2:DescribeRegions", "route53:ListHostedZonesByName"]),
         ];
         own.into_iter().chain(tagging::GRANTS).collect()
     }

@@ -5,13 +5,13 @@ use wharf_engine::Class;
 
 use crate::aws::call::{Aws, CallError};
 use crate::aws::kind::{Grant, TAGGED_WITH_THIS_STACK};
-use crate::aws::tags::{self, Tags};
+use crate::aws::tags::{self, STACK, Tags};
 
-/// What a namespace or service needs to be tagged. Cloud Map knows neither resources nor their tags here
+/// What a namespace or service needs to be tagged. Cloud Map knows no resources here
 /// (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudmap.html>).
 pub(super) const GRANTS: [Grant; 3] = [
     Grant::read(&["servicediscovery:ListTagsForResource"]),
-    Grant::write(&["servicediscovery:TagResource"], &["*"]),
+    Grant::write(&["servicediscovery:TagResource"], &["*"]).when(TAGGED_WITH_THIS_STACK),
     Grant::write(&["servicediscovery:UntagResource"], &["*"]),
 ];
 
@@ -37,9 +37,11 @@ pub(super) async fn list(aws: &Aws, arn: &str) -> Result<Option<Tags>, CallError
     }
 }
 
-/// Writes these tags.
+/// Writes these tags, and the stack's along with them: without it the call is not permitted.
 pub(super) async fn write(aws: &Aws, arn: &str, tags: &Tags) -> Result<(), CallError> {
-    let tags = to_sdk(tags)?;
+    let mut tags = tags.clone();
+    tags.insert(STACK.to_owned(), aws.scope.stack.clone());
+    let tags = to_sdk(&tags)?;
     let send = || aws.servicediscovery.tag_resource().resource_arn(arn).set_tags(Some(tags.clone())).send();
     aws.call("servicediscovery:TagResource", arn, send).await.map(drop)
 }
