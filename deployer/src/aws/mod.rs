@@ -15,8 +15,8 @@ pub mod tags;
 mod testing;
 pub mod units;
 
-pub mod autoscaling;
 pub mod applicationautoscaling;
+pub mod autoscaling;
 pub mod cloudwatch;
 pub mod dlm;
 pub mod dynamodb;
@@ -78,6 +78,11 @@ pub fn kinds() -> Vec<Box<dyn AnyKind>> {
         of::<dlm::policy::Policy>(),
         of::<servicediscovery::namespace::Namespace>(),
         of::<servicediscovery::service::DiscoveryService>(),
+        of::<ecs::cluster::Cluster>(),
+        of::<ecs::capacity_provider::CapacityProvider>(),
+        of::<ecs::cluster_capacity_providers::ClusterCapacityProviders>(),
+        of::<ecs::task_definition::TaskDefinition>(),
+        of::<ecs::service::Service>(),
         of::<applicationautoscaling::target::ScalableTarget>(),
         of::<applicationautoscaling::policy::ScalingPolicy>(),
         of::<scheduler::group::ScheduleGroup>(),

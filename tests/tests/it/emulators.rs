@@ -88,8 +88,9 @@ fn cycle(endpoints: &[(&str, &str)]) {
 
 #[test]
 fn the_stack_goes_up_is_planned_empty_changes_and_comes_down_to_nothing_on_moto() {
-    let moto = Emulator::moto();
-    cycle(&[("AWS_ENDPOINT_URL", &moto.url)]);
+    let (ministack, moto) = (Emulator::ministack(), Emulator::moto());
+    // moto's ECS cannot list capacity providers.
+    cycle(&[("AWS_ENDPOINT_URL", &moto.url), ("AWS_ENDPOINT_URL_ECS", &ministack.url)]);
 }
 
 #[test]

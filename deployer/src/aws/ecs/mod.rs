@@ -9,3 +9,5 @@ pub mod task_definition;
 
 mod running;
 mod tagging;
+#[cfg(test)]
+mod tests;
