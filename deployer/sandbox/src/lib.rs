@@ -8,12 +8,15 @@
 //!
 //! ```
 //! # async fn example() {
-//! use wharf_sandbox::{Fate, Sandbox, Weather};
+//! use wharf_sandbox::{Behaviour, Fate, Sandbox, Weather};
 //!
 //! let sandbox = Sandbox::builder().seed(7).weather(Weather::calm()).build();
 //! let client = sandbox.http_client(); // for `aws_config::from_env().http_client(client)`
 //! sandbox.on_call(|call| if call.n == 3 { Fate::LoseReply } else { Fate::Normal });
 //! let elsewhere = sandbox.fork(); // the same world, going its own way
+//! // No container runs here: what an image does is said, by its digest, its tag or its whole reference. Unsaid, it
+//! // starts and serves 200 on every port of its task definition for ever.
+//! sandbox.image_behaviour("v2", &Behaviour { exits: Some((1, 5)), prints: vec!["no database".into()], ..Behaviour::default() });
 //! sandbox.edit("ec2.vpc", "vpc-0123", |attrs, tags| { tags.clear(); attrs["cidrBlock"] = "10.9.0.0/16".into(); }).ok();
 //! assert!(elsewhere.inventory().is_empty());
 //! # let _ = client;

@@ -315,7 +315,8 @@ fn view(ctx: &Ctx<'_>, cluster: &Resource, include: &[&str]) -> Value {
     map.insert("runningTasksCount".into(), of(TASK, &|t| t.text("lastStatus") == "RUNNING").into());
     map.insert("pendingTasksCount".into(), of(TASK, &|t| t.text("lastStatus") == "PENDING").into());
     map.insert("activeServicesCount".into(), of(SERVICE_KIND, &|s| s.text("status") == "ACTIVE").into());
-    map.insert("statistics".into(), json!([]));
+    let statistics = if include.contains(&"STATISTICS") { statistics(ctx, &cluster.id) } else { json!([]) };
+    map.insert("statistics".into(), statistics);
     if !include.contains(&"SETTINGS") {
         map.insert("settings".into(), json!([]));
     }
@@ -329,4 +330,23 @@ fn view(ctx: &Ctx<'_>, cluster: &Resource, include: &[&str]) -> Value {
         map.remove("attachmentsStatus");
     }
     Value::Object(map)
+}
+
+/// Counts by launch type; nothing here runs on Fargate.
+fn statistics(ctx: &Ctx<'_>, cluster: &str) -> Value {
+    let count = |kind: &'static str, name: &str, status: &str| {
+        ctx.those(kind, |r| r.text("_cluster") == cluster && r.text(name) == status).len().to_string()
+    };
+    let nothing = || "0".to_owned();
+    let counts = [
+        ("runningEC2TasksCount", count(TASK, "lastStatus", "RUNNING")),
+        ("runningFargateTasksCount", nothing()),
+        ("pendingEC2TasksCount", count(TASK, "lastStatus", "PENDING")),
+        ("pendingFargateTasksCount", nothing()),
+        ("activeEC2ServiceCount", count(SERVICE_KIND, "status", "ACTIVE")),
+        ("activeFargateServiceCount", nothing()),
+        ("drainingEC2ServiceCount", count(SERVICE_KIND, "status", "DRAINING")),
+        ("drainingFargateServiceCount", nothing()),
+    ];
+    counts.into_iter().map(|(name, value)| json!({"name": name, "value": value})).collect()
 }

@@ -127,7 +127,7 @@ pub(super) fn on(ctx: &Ctx<'_>, id: &str) -> Vec<Arc<Resource>> {
     ctx.those(TASK, |task| task.text("_instance") == id && task.text("lastStatus") != "STOPPED")
 }
 
-fn find(ctx: &Ctx<'_>, cluster: &str, text: &str) -> Option<Arc<Resource>> {
+pub(super) fn find(ctx: &Ctx<'_>, cluster: &str, text: &str) -> Option<Arc<Resource>> {
     let key = name_in(text);
     ctx.those(INSTANCE, |i| i.text("_cluster") == cluster && name_in(i.text("containerInstanceArn")) == key)
         .into_iter()

@@ -1,9 +1,11 @@
 //! Elastic Container Service on EC2: clusters, task definitions, services, tasks, and the rollouts that replace them.
 
 mod alarm;
+mod attribute;
 mod behaviour;
 mod cluster;
 mod container_instance;
+mod daemon;
 mod definition;
 mod definition_check;
 mod deployment;
@@ -17,11 +19,17 @@ mod service;
 mod service_settings;
 mod settings;
 mod shift;
+#[cfg(test)]
+mod stage;
 mod tags;
 mod task;
 mod task_run;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_rollouts;
+#[cfg(test)]
+mod tests_over_the_wire;
 
 use std::sync::Arc;
 
@@ -60,6 +68,9 @@ pub(crate) static SERVICE: Service = Service {
         write("PutAccountSetting", settings::put),
         write("PutAccountSettingDefault", settings::put),
         read("ListAccountSettings", settings::list),
+        write("PutAttributes", attribute::put),
+        write("DeleteAttributes", attribute::delete),
+        read_one("ListAttributes", attribute::list),
         read_one("DescribeContainerInstances", container_instance::describe),
         read_one("ListContainerInstances", container_instance::list),
         write("UpdateContainerInstancesState", container_instance::update_state),

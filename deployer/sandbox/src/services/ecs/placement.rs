@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{INSTANCE, PROVIDER, TASK, container_instance, settings};
+use super::{INSTANCE, PROVIDER, TASK, container_instance, daemon, settings};
 use crate::account::Ctx;
 use crate::services::autoscaling;
 use crate::store::Resource;
@@ -30,12 +30,15 @@ pub(super) struct Need {
 pub(super) enum Nowhere {
     NoInstances,
     TooSmall(&'static str),
+    /// Every instance with room has a task of the service already, and may have one only.
+    Taken,
 }
 
 impl Nowhere {
     pub(super) fn words(&self) -> String {
         match self {
             Self::NoInstances => "was unable to place a task because no container instance met all of its requirements. Reason: No Container Instances were found in your cluster. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.".to_owned(),
+            Self::Taken => "was unable to place a task because no container instance met all of its requirements. The closest matching container-instance encountered error \"DistinctInstance placement constraint unsatisfied.\". For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.".to_owned(),
             Self::TooSmall(what) => format!("was unable to place a task because no container instance met all of its requirements. The closest matching container-instance has insufficient {what} available. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."),
         }
     }
@@ -79,6 +82,7 @@ pub(super) fn choose(
     providers: &[String],
     group: &str,
     need: Need,
+    distinct: bool,
 ) -> Result<Arc<Resource>, Nowhere> {
     let candidates = ctx.those(INSTANCE, |i| {
         let provided = providers.is_empty() || providers.iter().any(|p| i.text("capacityProviderName") == p);
@@ -104,10 +108,12 @@ pub(super) fn choose(
     let alike = ctx.those(TASK, |task| task.text("group") == group && task.text("desiredStatus") == "RUNNING");
     let in_zone = |zone: &str| alike.iter().filter(|task| task.text("availabilityZone") == zone).count();
     let on_instance = |id: &str| alike.iter().filter(|task| task.text("_instance") == id).count();
+    let room = !fitting.is_empty();
     fitting
         .into_iter()
+        .filter(|i| !distinct || on_instance(&i.id) == 0)
         .min_by_key(|i| (in_zone(i.text("_zone")), on_instance(&i.id), i.id.clone()))
-        .ok_or(Nowhere::TooSmall(lacking))
+        .ok_or(if room { Nowhere::Taken } else { Nowhere::TooSmall(lacking) })
 }
 
 /// Managed scaling: the group grows when there is no place, within its maximum. Tells whether more is to come.
@@ -138,7 +144,7 @@ pub(super) fn protect(ctx: &mut Ctx<'_>, instance: &str) {
     let Some(provider) = ctx.get(PROVIDER, object.text("capacityProviderName")) else { return };
     let Some(group) = container_instance::group_of(ctx, &provider.id) else { return };
     if provider.attrs["autoScalingGroupProvider"]["managedTerminationProtection"] == "ENABLED" {
-        let busy = !container_instance::on(ctx, instance).is_empty();
+        let busy = daemon::is_held(ctx, instance);
         autoscaling::group::protect(ctx, &group.id, instance, busy);
     }
     if provider.attrs["autoScalingGroupProvider"]["managedScaling"]["status"] == "ENABLED" {
@@ -150,7 +156,7 @@ pub(super) fn protect(ctx: &mut Ctx<'_>, instance: &str) {
 pub(super) fn shrink(ctx: &mut Ctx<'_>, provider: &str) {
     let Some(group) = container_instance::group_of(ctx, provider) else { return };
     let instances = container_instance::of_provider(ctx, provider);
-    let idle = instances.iter().filter(|i| container_instance::on(ctx, &i.id).is_empty()).count();
+    let idle = instances.iter().filter(|i| !daemon::is_held(ctx, &i.id)).count();
     let desired = group.number("DesiredCapacity");
     let settled = i64::try_from(instances.len()).unwrap_or(0) == desired;
     if idle > 0 && settled && desired > group.number("MinSize") {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::task::{self, Launch, New};
 use super::{
-    DEPLOYMENT, INSTANCE, SERVICE_KIND, alarm, container_instance, definition, deployment, lifecycle, placement,
-    service, shift,
+    DEPLOYMENT, INSTANCE, SERVICE_KIND, alarm, container_instance, daemon, definition, deployment, lifecycle,
+    placement, service, shift, tags,
 };
 use crate::account::Ctx;
 use crate::services::shared::seconds;
@@ -98,6 +98,7 @@ fn look(ctx: &mut Ctx<'_>, object: &Arc<Resource>) -> bool {
     if object.text("status") == "DRAINING" {
         return drain(ctx, object);
     }
+    let object = &daemon::counted(ctx, object);
     replace_unwell(ctx, object);
     leave_draining_instances(ctx, object);
     let Some(current) = deployment::primary(ctx, &object.id) else { return false };
@@ -279,11 +280,14 @@ fn scale(ctx: &mut Ctx<'_>, object: &Resource, current: &Resource, new: &[Arc<Re
 fn place(ctx: &mut Ctx<'_>, object: &Resource, current: &Resource) -> bool {
     let Some(definition) = definition::find(ctx, current.text("taskDefinition")) else { return false };
     let providers = placement::providers(current.items("capacityProviderStrategy"));
-    let tags = match object.text("propagateTags") {
+    let mut tags = match object.text("propagateTags") {
         "SERVICE" => object.tags.clone(),
         "TASK_DEFINITION" => definition.tags.clone(),
         _ => Tags::new(),
     };
+    if object.flag("enableECSManagedTags") {
+        tags.extend(tags::managed(object.text("_cluster"), Some(object.text("serviceName"))));
+    }
     let new = New {
         cluster: object.text("_cluster"),
         definition: &definition,
@@ -307,7 +311,7 @@ fn place(ctx: &mut Ctx<'_>, object: &Resource, current: &Resource) -> bool {
         }
         Ok(Err(nowhere)) => {
             // As long as instances are still to come, there is nothing to complain of.
-            if !placement::grow(ctx, &providers) {
+            if daemon::is_daemon(object) || !placement::grow(ctx, &providers) {
                 service::tell(ctx, &object.id, &nowhere.words());
             }
             false

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::service_settings::{self as settings, key, no_service};
 use super::{
-    DEPLOYMENT, SERVICE_KIND, active_cluster, arn, arns, authorise_in, client, cluster_name, definition, deployment,
-    failure, invalid, lifecycle, name_in, scheduler, tags,
+    DEPLOYMENT, SERVICE_KIND, active_cluster, arn, arns, authorise_in, client, cluster_name, daemon, definition,
+    deployment, failure, invalid, lifecycle, name_in, scheduler, tags,
 };
 use crate::account::Ctx;
 use crate::authorise::Grant;
@@ -36,13 +36,9 @@ pub(super) fn create(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     if input.object("deploymentController").is_some_and(|c| c.opt_str("type").is_some_and(|t| t != "ECS")) {
         return Err(ApiError::not_simulated("deployment controllers other than ECS"));
     }
-    let daemon = input.opt_str("schedulingStrategy") == Some("DAEMON");
-    if daemon {
-        return Err(ApiError::not_simulated("daemon services"));
-    }
     let mut service = blank(ctx, &id, &service_arn, &cluster, &name);
     service.set("taskDefinition", definition.text("taskDefinitionArn"));
-    service.set("desiredCount", input.opt_int("desiredCount")?.unwrap_or(0));
+    daemon::strategy(&mut service, input)?;
     settings::capacity(ctx, &mut service, input, &home)?;
     settings::apply(ctx, &mut service, input, &definition)?;
     service.tags = tags;
@@ -119,6 +115,9 @@ pub(super) fn update(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     };
     service.set("taskDefinition", definition.text("taskDefinitionArn"));
     if let Some(count) = input.opt_int("desiredCount")? {
+        if daemon::is_daemon(&service) {
+            return Err(invalid("The daemon scheduling strategy does not support a desired count."));
+        }
         service.set("desiredCount", count);
     }
     if input.has("capacityProviderStrategy") {
@@ -151,7 +150,7 @@ pub(super) fn update(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
 pub(super) fn delete(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let there = own(ctx, input, "DeleteService")?;
     let force = input.bool_or("force", false)?;
-    if !force && there.number("desiredCount") > 0 {
+    if !force && !daemon::is_daemon(&there) && there.number("desiredCount") > 0 {
         return Err(invalid("The service cannot be stopped while it is scaled above 0."));
     }
     ctx.update(SERVICE_KIND, &there.id, |service| {

@@ -94,3 +94,11 @@ pub(super) fn list(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let found = on(ctx, input, "ListTagsForResource", |grant| grant)?;
     Ok(json!({"tags": shown(&found.tags)}))
 }
+
+/// The tags that ECS gives to tasks by itself.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-using-tags.html#managed-tags>
+pub(super) fn managed(cluster: &str, service: Option<&str>) -> Tags {
+    let cluster = ("aws:ecs:clusterName".to_owned(), cluster.to_owned());
+    let service = service.map(|name| ("aws:ecs:serviceName".to_owned(), name.to_owned()));
+    std::iter::once(cluster).chain(service).collect()
+}

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{TASK, active_cluster, arn, arns, authorise_in, cluster_name, failure, invalid, name_in, placement, tags};
+use super::{
+    TASK, active_cluster, arn, arns, authorise_in, cluster_name, daemon, failure, invalid, name_in, placement, tags,
+};
 use crate::account::Ctx;
 use crate::error::{ApiError, Outcome};
 use crate::input::Input;
@@ -49,7 +51,8 @@ pub(super) fn start(ctx: &mut Ctx<'_>, new: New<'_>) -> Result<Result<Arc<Resour
         Launch::Ec2 => Vec::new(),
         Launch::Providers(providers) => providers.clone(),
     };
-    let instance = match placement::choose(ctx, new.cluster, &providers, &new.group, need) {
+    let distinct = new.service.is_some_and(|(service, _)| daemon::one_each(ctx, service));
+    let instance = match placement::choose(ctx, new.cluster, &providers, &new.group, need, distinct) {
         Ok(instance) => instance,
         Err(nowhere) => return Ok(Err(nowhere)),
     };

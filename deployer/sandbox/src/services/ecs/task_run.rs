@@ -70,7 +70,10 @@ pub(super) fn run(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let mut all_tags =
         if input.opt_str("propagateTags") == Some("TASK_DEFINITION") { definition.tags.clone() } else { Tags::new() };
     all_tags.extend(tags);
-    input.ignore(&["enableECSManagedTags", "placementConstraints", "placementStrategy", "referenceId"]);
+    if input.bool_or("enableECSManagedTags", false)? {
+        all_tags.extend(tags::managed(&cluster, None));
+    }
+    input.ignore(&["placementConstraints", "placementStrategy", "referenceId"]);
     let (mut started, mut failures) = (Vec::new(), Vec::new());
     for _ in 0..count.clamp(1, 10) {
         let launch = if providers.is_empty() { Launch::Ec2 } else { Launch::Providers(providers.clone()) };
@@ -92,6 +95,9 @@ pub(super) fn run(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
             Ok(task) => started.push(task::view(&task, true)),
             Err(placement::Nowhere::NoInstances) => {
                 return Err(invalid("No Container Instances were found in your cluster."));
+            }
+            Err(placement::Nowhere::Taken) => {
+                failures.push(json!({"reason": "DistinctInstance placement constraint unsatisfied."}))
             }
             Err(placement::Nowhere::TooSmall(what)) => {
                 placement::grow(ctx, &providers);
