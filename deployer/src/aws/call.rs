@@ -14,6 +14,7 @@ use wharf_engine::{Class, Failure, Generation, LogicalId};
 
 use super::classes;
 use super::limits::Buckets;
+use super::route53::delegation::Names;
 use super::tag_index::TagIndex;
 
 /// What a stack's resources are looked for in.
@@ -32,6 +33,12 @@ pub struct Scope {
 /// One SDK client for each service.
 #[derive(Clone, Debug)]
 pub struct Clients {
+    /// Certificate Manager.
+    pub acm: aws_sdk_acm::Client,
+    /// Elastic Load Balancing, version 2.
+    pub elb: aws_sdk_elasticloadbalancingv2::Client,
+    /// Route 53.
+    pub route53: aws_sdk_route53::Client,
     /// EC2 and VPC.
     pub ec2: aws_sdk_ec2::Client,
     /// RDS.
@@ -117,6 +124,7 @@ pub struct Aws {
     tag_index: Option<Arc<TagIndex>>,
     just_made: bool,
     notes: Arc<Mutex<BTreeMap<LogicalId, String>>>,
+    names: Option<Arc<dyn Names>>,
 }
 
 impl fmt::Debug for Aws {
@@ -157,6 +165,7 @@ impl Aws {
             tag_index: None,
             just_made: false,
             notes: Arc::default(),
+            names: None,
         }
     }
 
@@ -164,6 +173,17 @@ impl Aws {
     #[must_use]
     pub fn with_lease(&self, lease: Arc<dyn Lease>) -> Self {
         Self { lease: Some(lease), ..self.clone() }
+    }
+
+    /// The same, where these say who answers for a domain; without, nobody knows.
+    #[must_use]
+    pub fn with_names(&self, names: Option<Arc<dyn Names>>) -> Self {
+        Self { names, ..self.clone() }
+    }
+
+    /// Who knows who answers for a domain.
+    pub(crate) fn names(&self) -> Option<&dyn Names> {
+        self.names.as_deref()
     }
 
     /// The same, where a database that is deleted leaves no final snapshot.

@@ -47,6 +47,10 @@ const TABLE: &[Row] = &[
     ("InvalidRole", "", Class::NotYetVisible),
     ("InvalidSubnet", "", Class::NotYetVisible),
     ("InvalidVPCNetworkStateFault", "", Class::NotYetVisible),
+    ("InvalidChangeBatch", "but that target was not found", Class::NotYetVisible),
+    ("SubnetNotFound", "", Class::NotYetVisible),
+    ("InvalidSecurityGroup", "does not exist", Class::NotYetVisible),
+    ("CertificateNotFound", "", Class::NotYetVisible),
     ("KMSKeyNotAccessibleFault", "", Class::NotYetVisible),
     // In use, draining: minutes.
     ("DependencyViolation", "", Class::Draining),
@@ -64,6 +68,10 @@ const TABLE: &[Row] = &[
     ("ClusterContains*", "", Class::Draining),
     ("InvalidParameterException", "still Draining", Class::Draining),
     ("InvalidParameterException", "not idempotent", Class::Exists),
+    // A group is behind one load balancer at a time, a priority with one rule: the other is going.
+    ("TargetGroupAssociationLimit", "", Class::Draining),
+    ("PriorityInUse", "", Class::Draining),
+    ("HostedZoneNotEmpty", "", Class::Draining),
     ("ResourceInUse", "", Class::Draining),
     ("ScalingActivityInProgress", "", Class::Draining),
     // One at a time.
@@ -71,6 +79,10 @@ const TABLE: &[Row] = &[
     ("ResourceContention", "", Class::Busy),
     ("ValidationError", "is not in InService", Class::Busy),
     ("ValidationError", "is not part of Auto Scaling group", Class::Busy),
+    ("InvalidChangeBatch", "but it was not found", Class::Busy),
+    ("InvalidChangeBatch", "do not match the current values", Class::Busy),
+    // A certificate that is about to be issued.
+    ("UnsupportedCertificate", "", Class::Busy),
     ("InvalidDBInstanceState*", "", Class::Busy),
     ("OperationAbortedException", "", Class::Busy),
     ("TooManyUpdates", "", Class::Busy),
@@ -89,6 +101,11 @@ const TABLE: &[Row] = &[
     // Already there.
     ("AlreadyExists", "", Class::Exists),
     ("InvalidLaunchTemplateName.AlreadyExistsException", "", Class::Exists),
+    ("InvalidChangeBatch", "but it already exists", Class::Exists),
+    ("DuplicateLoadBalancerName", "", Class::Exists),
+    ("DuplicateTargetGroupName", "", Class::Exists),
+    ("DuplicateListener", "", Class::Exists),
+    ("HostedZoneAlreadyExists", "", Class::Exists),
     ("EntityAlreadyExists", "", Class::Exists),
     ("NamespaceAlreadyExists", "", Class::Exists),
     ("ConflictingDomainExists", "", Class::Exists),
@@ -113,6 +130,11 @@ const TABLE: &[Row] = &[
     ("DBSnapshotAlreadyExists*", "", Class::Exists),
     // Not there.
     ("ValidationError", "AutoScalingGroup name not found", Class::Missing),
+    ("LoadBalancerNotFound", "", Class::Missing),
+    ("TargetGroupNotFound", "", Class::Missing),
+    ("ListenerNotFound", "", Class::Missing),
+    ("RuleNotFound", "", Class::Missing),
+    ("NoSuchHostedZone", "", Class::Missing),
     ("NoSuchEntity", "", Class::Missing),
     ("NotFoundException", "", Class::Missing),
     ("NotFound", "", Class::Missing),
@@ -160,6 +182,7 @@ const TABLE: &[Row] = &[
     ("*LimitExceeded*", "", Class::Quota),
     ("*QuotaExceeded*", "", Class::Quota),
     ("ServiceQuotaExceededException", "", Class::Quota),
+    ("TooMany*", "", Class::Quota),
     ("LimitExceededException", "", Class::Quota),
     // AWS does not know what became of it.
     ("InternalError", "", Class::Ambiguous),

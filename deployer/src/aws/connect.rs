@@ -1,5 +1,6 @@
 //! The way to an account: credentials, region, endpoint, and the account's own word for who it is.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
@@ -8,10 +9,13 @@ use aws_credential_types::Credentials;
 use aws_sdk_ec2::types::{AvailabilityZone, AvailabilityZoneState, Filter};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
+use aws_types::service_config::ServiceConfigKey;
 
 use crate::platform::Site;
 
 use super::call::{Aws, CallError, Clients, Observer, Scope};
+use super::route53::delegation::Names;
+use super::route53::public_dns::PublicDns;
 
 /// How to reach AWS. What is unset comes from the ordinary chain: environment, profile, SSO, instance or task role;
 /// `AWS_ENDPOINT_URL_<SERVICE>` is honoured.
@@ -25,12 +29,16 @@ pub struct Options {
     pub endpoint_url: Option<String>,
     /// Another transport, with credentials of its own: the sandbox's.
     pub transport: Option<SharedHttpClient>,
+    /// Who says who answers for a domain; unset is the domain name system where AWS itself is called, and nobody where
+    /// something else stands in for AWS.
+    pub names: Option<Arc<dyn Names>>,
 }
 
 /// A way to an account whose identity is known.
 #[derive(Clone, Debug)]
 pub struct Connection {
     clients: Clients,
+    names: Option<Arc<dyn Names>>,
     /// The account's twelve digits.
     pub account: String,
     /// The caller's ARN.
@@ -81,7 +89,15 @@ pub async fn connect(options: &Options, observer: Observer) -> Result<Connection
     let caller = identity.arn().ok_or_else(|| lacks("Arn"))?.to_owned();
     let partition = caller.split(':').nth(1).unwrap_or("aws").to_owned();
     let zones = zones.map_err(ConnectError::Zones)?;
-    Ok(Connection { clients, account, caller, region: options.region.clone(), partition, zones })
+    Ok(Connection {
+        clients,
+        names: names(options, &config),
+        account,
+        caller,
+        region: options.region.clone(),
+        partition,
+        zones,
+    })
 }
 
 /// The zones of the region that are open to the account: not every account has an `a`.
@@ -118,7 +134,7 @@ impl Connection {
             account: self.account.clone(),
             partition: self.partition.clone(),
         };
-        Aws::new(scope, self.clients.clone(), run, observer)
+        Aws::new(scope, self.clients.clone(), run, observer).with_names(self.names.clone())
     }
 }
 
@@ -145,8 +161,20 @@ async fn load(options: &Options) -> SdkConfig {
     loader.load().await
 }
 
+/// Who says who answers for a domain.
+fn names(options: &Options, config: &SdkConfig) -> Option<Arc<dyn Names>> {
+    let of_route53 = ServiceConfigKey::builder().service_id("Route 53").env("AWS_ENDPOINT_URL").profile("endpoint_url");
+    let elsewhere = of_route53.build().ok().and_then(|key| config.service_config()?.load_config(key));
+    let stood_in_for = options.transport.is_some() || config.endpoint_url().is_some() || elsewhere.is_some();
+    let public = || (!stood_in_for).then(|| Arc::new(PublicDns) as Arc<dyn Names>);
+    options.names.clone().or_else(public)
+}
+
 fn clients(config: &SdkConfig) -> Clients {
     Clients {
+        acm: aws_sdk_acm::Client::new(config),
+        elb: aws_sdk_elasticloadbalancingv2::Client::new(config),
+        route53: aws_sdk_route53::Client::new(config),
         ec2: aws_sdk_ec2::Client::new(config),
         rds: aws_sdk_rds::Client::new(config),
         ecr: aws_sdk_ecr::Client::new(config),

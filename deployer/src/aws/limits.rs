@@ -29,6 +29,13 @@ fn bucket(action: &'static str, reads: bool) -> (&'static str, Rate) {
         ("ssm", "GetParameter" | "GetParameters" | "GetParametersByPath") => (service, 40.0, 40.0),
         ("ssm", "PutParameter") => (action, 10.0, 3.0),
         ("ssm", _) => (action, 10.0, 5.0),
+        // <https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html#limits-api-requests>
+        ("route53", _) => (service, 5.0, 5.0),
+        ("elasticloadbalancing", _) if reads => (service, 40.0, 10.0),
+        ("elasticloadbalancing", _) => (service, 20.0, 5.0),
+        // <https://docs.aws.amazon.com/acm/latest/userguide/acm-limits.html#api-rate-limits>
+        ("acm", "RequestCertificate" | "DeleteCertificate") => (action, 5.0, 5.0),
+        ("acm", _) => (action, 8.0, 8.0),
         ("logs", _) => (service, 10.0, 10.0),
         // <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html>
         ("ecs", "RegisterTaskDefinition" | "DeregisterTaskDefinition" | "DeleteTaskDefinitions") => (action, 20.0, 1.0),

@@ -15,6 +15,7 @@ pub mod tags;
 mod testing;
 pub mod units;
 
+pub mod acm;
 pub mod applicationautoscaling;
 pub mod autoscaling;
 pub mod cloudwatch;
@@ -23,10 +24,12 @@ pub mod dynamodb;
 pub mod ec2;
 pub mod ecr;
 pub mod ecs;
+pub mod elbv2;
 pub mod iam;
 pub mod kms;
 pub mod logs;
 pub mod rds;
+pub mod route53;
 pub mod scheduler;
 pub mod servicediscovery;
 pub mod sns;
@@ -87,5 +90,13 @@ pub fn kinds() -> Vec<Box<dyn AnyKind>> {
         of::<applicationautoscaling::policy::ScalingPolicy>(),
         of::<scheduler::group::ScheduleGroup>(),
         of::<scheduler::schedule::Schedule>(),
+        of::<elbv2::load_balancer::LoadBalancer>(),
+        of::<elbv2::target_group::TargetGroup>(),
+        of::<elbv2::listener::Listener>(),
+        of::<elbv2::listener_rule::ListenerRule>(),
+        of::<acm::certificate::Certificate>(),
+        of::<acm::issued::IssuedCertificate>(),
+        of::<route53::zone::Zone>(),
+        of::<route53::record::Record>(),
     ]
 }

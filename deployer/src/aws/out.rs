@@ -37,7 +37,13 @@ impl<K> Handle<K> {
     /// (`impl Handle<Vpc> { pub fn id(&self) -> Out<VpcId> … }`); nobody else calls this.
     #[must_use]
     pub(crate) fn output<T>(&self, output: &'static str) -> Out<T> {
-        Out(Inner::Ref { id: self.id.clone(), output: output.to_owned() }, PhantomData)
+        self.output_named(output.to_owned())
+    }
+
+    /// The same for an output whose name depends on the inputs.
+    #[must_use]
+    pub(crate) fn output_named<T>(&self, output: String) -> Out<T> {
+        Out(Inner::Ref { id: self.id.clone(), output }, PhantomData)
     }
 }
 

@@ -45,10 +45,16 @@ impl World {
         Self::of(Sandbox::builder().seed(1).weather(Weather::calm()).build()).await
     }
 
+    /// The same with a public hosted zone that was there before, and that the world asks.
+    pub(crate) async fn with_zone(domain: &str) -> Self {
+        Self::of(Sandbox::builder().seed(1).weather(Weather::calm()).zone(domain).build()).await
+    }
+
     /// An account of this make.
     pub(crate) async fn of(sandbox: Sandbox) -> Self {
         let transport = Some(SharedHttpClient::new(sandbox.http_client()));
-        let options = Options { region: REGION.to_owned(), transport, ..Options::default() };
+        let names = Some(Arc::new(sandbox.clone()) as _);
+        let options = Options { region: REGION.to_owned(), transport, names, ..Options::default() };
         let connection = connect(&options, Arc::new(|_| ())).await.unwrap();
         let aws = connection.scoped("shop", "run-1", Arc::new(|_| ()));
         limit(&sandbox, &aws);

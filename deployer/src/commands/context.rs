@@ -70,6 +70,7 @@ impl Context<'_> {
             profile: self.global.profile.clone(),
             endpoint_url: self.global.endpoint_url.clone(),
             transport: None,
+            names: None,
         }
     }
 

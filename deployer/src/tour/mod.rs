@@ -2,6 +2,7 @@
 
 mod acts;
 mod html;
+mod names;
 mod stage;
 
 use std::time::Duration;

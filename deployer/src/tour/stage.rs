@@ -76,6 +76,7 @@ impl Tour<'_> {
         let connect = Connect {
             region: self.config.stack.region.to_string(),
             transport: Some(SharedHttpClient::new(self.sandbox.http_client())),
+            names: Some(Arc::new(self.sandbox.clone())),
             ..Connect::default()
         };
         let account = self.config.stack.account.as_ref().map(ToString::to_string);

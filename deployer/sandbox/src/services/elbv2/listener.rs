@@ -92,16 +92,15 @@ pub(super) fn create(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let balancer = input.string("LoadBalancerArn")?;
     BALANCER.well_formed(ctx, &balancer)?;
     let tags = tags::requested(input)?;
-    let found = ctx.usable(BALANCER.kind, &balancer);
     let mut grant = Grant::new("elasticloadbalancing:CreateListener", &balancer).request_tags(&tags);
-    if let Some(found) = &found {
-        grant = grant.resource_tags(&found.tags);
+    if let Some(known) = ctx.get(BALANCER.kind, &balancer) {
+        grant = grant.resource_tags(&known.tags);
     }
     ctx.authorise(grant)?;
     let id = ctx.account.rng.hex(16);
     let arn = format!("{}/{id}", balancer.replacen(":loadbalancer/", ":listener/", 1));
     authorise_tags(ctx, "CreateListener", &arn, &tags)?;
-    found.ok_or_else(|| BALANCER.missing())?;
+    BALANCER.used(ctx, &balancer)?;
     let request = input.without(&[]);
     let speech = speech(ctx, input, None)?;
     let actions = action::read(ctx, input, "DefaultActions", &balancer)?;

@@ -140,9 +140,10 @@ impl Noun {
     /// An object that a write is about, once the caller may do this to it.
     fn permitted(&self, ctx: &mut Ctx<'_>, action: &str, arn: &str) -> Result<Arc<Resource>, ApiError> {
         self.well_formed(ctx, arn)?;
-        let found = ctx.usable(self.kind, arn);
-        authorise_on(ctx, action, arn, found.as_deref())?;
-        found.ok_or_else(|| self.missing())
+        // Permissions know the tags before all else knows the object.
+        let known = ctx.get(self.kind, arn);
+        authorise_on(ctx, action, arn, known.as_deref())?;
+        ctx.usable(self.kind, arn).ok_or_else(|| self.missing())
     }
 
     /// The objects of these ARNs as readers see them, in AWS's order; all of them when none is named.

@@ -18,16 +18,15 @@ pub(super) fn create(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let listener = input.string("ListenerArn")?;
     LISTENER.well_formed(ctx, &listener)?;
     let tags = tags::requested(input)?;
-    let found = ctx.usable(LISTENER.kind, &listener);
     let mut grant = Grant::new("elasticloadbalancing:CreateRule", &listener).request_tags(&tags);
-    if let Some(found) = &found {
-        grant = grant.resource_tags(&found.tags);
+    if let Some(known) = ctx.get(LISTENER.kind, &listener) {
+        grant = grant.resource_tags(&known.tags);
     }
     ctx.authorise(grant)?;
     let id = ctx.account.rng.hex(16);
     let arn = format!("{}/{id}", listener.replacen(":listener/", ":listener-rule/", 1));
     authorise_tags(ctx, "CreateRule", &arn, &tags)?;
-    let found = found.ok_or_else(|| LISTENER.missing())?;
+    let found = LISTENER.used(ctx, &listener)?;
     let conditions = condition::read(input)?;
     let actions = action::read(ctx, input, "Actions", found.text("LoadBalancerArn"))?;
     let number = input.int("Priority")?;

@@ -59,13 +59,12 @@ pub(super) fn add(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let tags = requested(input)?;
     for arn in arns(input)? {
         let noun = noun(ctx, &arn)?;
-        let found = ctx.usable(noun.kind, &arn);
         let mut grant = Grant::new("elasticloadbalancing:AddTags", &arn).request_tags(&tags);
-        if let Some(found) = &found {
-            grant = grant.resource_tags(&found.tags);
+        if let Some(known) = ctx.get(noun.kind, &arn) {
+            grant = grant.resource_tags(&known.tags);
         }
         ctx.authorise(grant)?;
-        let found = found.ok_or_else(|| noun.missing())?;
+        let found = noun.used(ctx, &arn)?;
         let mut all = found.tags.clone();
         all.extend(tags.clone());
         limited(&all)?;
@@ -78,16 +77,15 @@ pub(super) fn remove(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let keys = input.strings("TagKeys");
     for arn in arns(input)? {
         let noun = noun(ctx, &arn)?;
-        let found = ctx.usable(noun.kind, &arn);
         let mut grant = Grant::new("elasticloadbalancing:RemoveTags", &arn);
         for key in &keys {
             grant = grant.key("aws:TagKeys", key);
         }
-        if let Some(found) = &found {
-            grant = grant.resource_tags(&found.tags);
+        if let Some(known) = ctx.get(noun.kind, &arn) {
+            grant = grant.resource_tags(&known.tags);
         }
         ctx.authorise(grant)?;
-        found.ok_or_else(|| noun.missing())?;
+        noun.used(ctx, &arn)?;
         ctx.update(noun.kind, &arn, |resource| resource.tags.retain(|key, _| !keys.contains(key)));
     }
     Ok(nothing())
