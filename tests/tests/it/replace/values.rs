@@ -38,8 +38,10 @@ const CHOICES: &[(&str, &str, &str, &str)] = &[
     ("rds.parameter-group", "family", "", "postgres18"),
 ];
 
-/// What has to change along: kind and field of the case; kind, field and value of all that changes with it.
-const ALONG: &[((&str, &str), (&str, &str, &str))] = &[
+/// Something that has to change along: kind and field of the case; kind, field and value of all that changes with it.
+type Along = ((&'static str, &'static str), (&'static str, &'static str, &'static str));
+
+const ALONG: &[Along] = &[
     (("rds.parameter-group", "family"), ("rds.instance", "engine_version", "\"18\"")),
     (("ec2.vpc-endpoint", "way"), ("", "route_tables", "[]")),
 ];
