@@ -98,7 +98,7 @@ fn update(rules: &Rules, inputs: &mut BTreeMap<String, Value>) {
     for field in rules.fields.iter().filter(|field| field.change == Takes::InPlace) {
         let Some(value) = inputs.get_mut(field.name) else { continue };
         match (field.name, &mut *value) {
-            ("description", Value::Text(text)) if field.owner == Owner::Stack => text.push_str(" (updated)"),
+            ("description", Value::Text(text)) if field.owner == Owner::Stack => text.push_str(" updated"),
             ("tags", Value::Map(tags)) => drop(tags.insert("team".to_owned(), Value::text("dev"))),
             (name, _) => {
                 if let Some((.., to)) = UPDATES.iter().find(|(kind, field, _)| (*kind, *field) == (rules.kind, name)) {
