@@ -6,19 +6,23 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Condvar, Mutex};
 
+use wharf_sandbox::Sandbox;
 use wharf_tests::emulator::Emulator;
 use wharf_tests::relay::{Ended, Kill, Relay, When};
+use wharf_tests::served::Served;
+use wharf_tests::stack::in_virtual_time;
 use wharf_tests::{python, root, target};
 
 const SMALL: &str = "[network]\negress = \"public\"\nflow_logs = false\n";
 const WITH_DATABASE: &str = "[network]\negress = \"public\"\nflow_logs = false\n[database]\n";
 
-/// So many accounts, in each of which an apply is killed, and a destruction.
-const ACCOUNTS: usize = 26;
-/// Every so manieth of them has a database.
+/// So many applies are killed, and as many destructions, each in an account of its own.
+const OF_EACH: usize = 26;
+/// Every so manieth account has a database.
 const DATABASE_EVERY: usize = 3;
-/// So many of them are at work at once. Those that wait for a dead run's lock are not counted: they do nothing.
-const AT_WORK: usize = 4;
+/// So many are at work at once, most of them waiting for an answer. Those that wait until a dead run's lock is theirs,
+/// which takes most of a minute, are not counted: they do nothing.
+const AT_WORK: usize = 12;
 
 const APPLY: &[&str] = &["apply", "--yes"];
 const DESTROY: &[&str] = &["destroy", "--yes", "--allow-destroy", "all", "--no-final-snapshot"];
@@ -26,9 +30,14 @@ const DESTROY: &[&str] = &["destroy", "--yes", "--allow-destroy", "all", "--no-f
 /// What boto3 counts in an account.
 type Census = Vec<String>;
 
+/// What these stacks are made of, by the names that the SDK has for endpoints. All else moto need not know: it is asked
+/// of a sandbox, in which there is nothing.
+const MADE_OF: [&str; 9] = ["CLOUDWATCH_LOGS", "DYNAMODB", "EC2", "ECR", "IAM", "KMS", "RDS", "SSM", "STS"];
+
 /// An emulator, and boto3 looking at it.
 struct Moto {
     emulator: Emulator,
+    others: Served,
     census: Mutex<(Child, BufReader<std::process::ChildStdout>)>,
 }
 
@@ -45,11 +54,12 @@ impl Drop for Moto {
 impl Moto {
     fn start() -> Self {
         let emulator = Emulator::moto();
+        let others = in_virtual_time(async { Served::copy_of(&Sandbox::new(1), 1.0) });
         let mut command = python::command("python");
         command.arg(root().join("tests/python/census.py")).arg(&emulator.url);
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("python starts");
         let answers = BufReader::new(process.stdout.take().expect("it has one"));
-        Self { emulator, census: Mutex::new((process, answers)) }
+        Self { emulator, others, census: Mutex::new((process, answers)) }
     }
 
     fn census(&self, account: &str) -> Census {
@@ -82,8 +92,10 @@ impl<'a> Account<'a> {
 
     fn wharf(&self, arguments: &[&str], kill: Option<Kill>) -> Ended {
         let mut command = Command::new(target().join("debug/wharf"));
-        command.args(arguments).arg("--config").arg(&self.file).args(["--endpoint-url", &self.relay.url]);
-        command.env_clear().env("USER", "tester").env("AWS_EC2_METADATA_DISABLED", "true");
+        command.args(arguments).arg("--config").arg(&self.file);
+        command.env_clear().env("AWS_ENDPOINT_URL", &self.moto.others.url);
+        command.envs(MADE_OF.map(|service| (format!("AWS_ENDPOINT_URL_{service}"), &self.relay.url)));
+        command.env("USER", "tester").env("AWS_EC2_METADATA_DISABLED", "true");
         command.env("AWS_ACCESS_KEY_ID", "AKIASANDBOX000000000").env("AWS_SECRET_ACCESS_KEY", "sandbox");
         self.relay.run(&mut command, kill)
     }
@@ -147,14 +159,11 @@ impl Undisturbed {
         Self { stack, empty, standing, applying: applied.writes.len(), destroying: destroyed.writes.len() }
     }
 
-    /// The kills of the account of this place among all: spread over the way, before a call and after one in turn.
-    fn kills(&self, place: usize) -> (Kill, Kill) {
-        let spread = |writes: usize| 1 + place * (writes - 1) / (ACCOUNTS - 1);
-        let (first, second) = match place % 2 {
-            0 => (When::After, When::Before),
-            _ => (When::Before, When::After),
-        };
-        (Kill { write: spread(self.applying), when: first }, Kill { write: spread(self.destroying), when: second })
+    /// The kill of this place among all of a way with so many writes: spread over it, before a call and after one in
+    /// turn.
+    fn kill(place: usize, writes: usize) -> Kill {
+        let when = if place.is_multiple_of(2) { When::After } else { When::Before };
+        Kill { write: 1 + place * (writes - 1) / (OF_EACH - 1), when }
     }
 }
 
@@ -175,32 +184,36 @@ impl Gate {
     }
 }
 
-/// An apply is killed and finished by the next, then a destruction. Answers how many were killed.
-fn killed_and_finished(
+/// An apply is killed, and finished by the next. Answers whether it was killed, or ended before.
+fn apply_is_finished(account: &Account<'_>, expected: &Undisturbed, place: usize, gate: &Gate) -> Result<bool, String> {
+    let kill = Undisturbed::kill(place, expected.applying);
+    let ended = gate.within(|| account.wharf(APPLY, Some(kill)));
+    let finished = account.done(APPLY).and_then(|_| {
+        gate.within(|| {
+            account.plans_nothing()?;
+            account.holds(&expected.standing)
+        })
+    });
+    finished.map(|()| ended.killed).map_err(|why| about(kill, &ended, &why))
+}
+
+/// The same for a destruction.
+fn destroy_is_finished(
     account: &Account<'_>,
-    undisturbed: &Undisturbed,
+    expected: &Undisturbed,
     place: usize,
     gate: &Gate,
-) -> Result<usize, String> {
-    let (first, second) = undisturbed.kills(place);
-    let about = |kill: Kill, ended: &Ended| {
-        let at = ended.writes.get(kill.write - 1).cloned().unwrap_or_default();
-        move |why: String| format!("killed {:?} call {} ({at}): {why}", kill.when, kill.write)
-    };
-    let ended = gate.within(|| account.wharf(APPLY, Some(first)));
-    let mut kills = usize::from(ended.killed);
-    let about_first = about(first, &ended);
-    account.done(APPLY).map_err(&about_first)?;
-    let ended = gate.within(|| {
-        account.plans_nothing().map_err(&about_first)?;
-        account.holds(&undisturbed.standing).map_err(&about_first)?;
-        Ok::<_, String>(account.wharf(DESTROY, Some(second)))
-    })?;
-    kills += usize::from(ended.killed);
-    let about_second = about(second, &ended);
-    account.done(DESTROY).map_err(&about_second)?;
-    gate.within(|| account.holds(&undisturbed.empty)).map_err(&about_second)?;
-    Ok(kills)
+) -> Result<bool, String> {
+    let kill = Undisturbed::kill(place, expected.destroying);
+    gate.within(|| account.done(APPLY))?;
+    let ended = gate.within(|| account.wharf(DESTROY, Some(kill)));
+    let finished = account.done(DESTROY).and_then(|_| gate.within(|| account.holds(&expected.empty)));
+    finished.map(|()| ended.killed).map_err(|why| about(kill, &ended, &why))
+}
+
+fn about(kill: Kill, ended: &Ended, why: &str) -> String {
+    let at = ended.writes.get(kill.write - 1).map_or("", String::as_str);
+    format!("killed {:?} call {} ({at}): {why}", kill.when, kill.write)
 }
 
 #[test]
@@ -213,19 +226,20 @@ fn a_process_killed_at_any_of_fifty_calls_is_finished_by_the_next_without_anybod
         (small.join().expect("it stands and goes"), with_database)
     });
     let gate = Gate { free: Mutex::new(AT_WORK), freed: Condvar::new() };
-    let account = |place: usize| {
-        let undisturbed = if place % DATABASE_EVERY == 1 { &with_database } else { &small };
-        let moto = &motos[place / 2 % motos.len()];
-        let account = Account::new(moto, 100 + place, directory.path(), undisturbed.stack);
-        killed_and_finished(&account, undisturbed, place, &gate).map_err(|why| format!("account {place}: {why}"))
+    let finished = |number: usize| {
+        let (place, applies) = (number / 2, number.is_multiple_of(2));
+        let expected = if place % DATABASE_EVERY == 1 { &with_database } else { &small };
+        let account = Account::new(&motos[place % motos.len()], 100 + number, directory.path(), expected.stack);
+        let finished = if applies { apply_is_finished } else { destroy_is_finished };
+        finished(&account, expected, place, &gate).map_err(|why| format!("account {}: {why}", account.number))
     };
-    let account = &account;
+    let finished = &finished;
     let ended: Vec<_> = std::thread::scope(|scope| {
-        let all: Vec<_> = (0..ACCOUNTS).map(|place| scope.spawn(move || account(place))).collect();
+        let all: Vec<_> = (0..2 * OF_EACH).map(|number| scope.spawn(move || finished(number))).collect();
         all.into_iter().map(|account| account.join().expect("nobody panicked")).collect()
     });
     let failures: Vec<_> = ended.iter().filter_map(|ended| ended.as_ref().err().cloned()).collect();
-    assert!(failures.is_empty(), "{} of {ACCOUNTS} accounts:\n{}", failures.len(), failures.join("\n"));
-    let kills: usize = ended.iter().flatten().sum();
+    assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), ended.len(), failures.join("\n"));
+    let kills = ended.iter().flatten().filter(|killed| **killed).count();
     assert!(kills >= 50, "only {kills} processes were killed");
 }

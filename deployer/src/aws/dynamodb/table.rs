@@ -72,7 +72,9 @@ impl Kind for Table {
         ],
         order: Order::DeleteFirst,
         protected: false,
-        visible_within: std::time::Duration::from_secs(10),
+        // Until then a new table may not be found, which its name, taken, outweighs.
+        // <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DescribeTable.html>
+        visible_within: std::time::Duration::from_secs(3),
         estimate: Estimate::seconds(10, 5, 5),
     };
 
