@@ -7,6 +7,10 @@ use std::time::{Duration, Instant};
 
 use crate::{python, target};
 
+/// What a stack of network, database and registry is made of, by the names that the SDK has for endpoints.
+pub const NETWORK_AND_DATABASE: [&str; 9] =
+    ["CLOUDWATCH_LOGS", "DYNAMODB", "EC2", "ECR", "IAM", "KMS", "RDS", "SSM", "STS"];
+
 /// A running emulator. Dropping it ends it.
 #[derive(Debug)]
 pub struct Emulator {

@@ -189,7 +189,7 @@ impl Ledger {
             return Ok(self.held(holder, timing, begun));
         }
         let Some(other) = self.holder().await? else {
-            return self.take_over(holder, timing, FREE, None).await;
+            return self.take_over(holder, timing, None).await;
         };
         if other.run == holder.run {
             // Our own write, whose reply was lost.
@@ -200,30 +200,33 @@ impl Ledger {
         while watched_from.elapsed() < timing.lease {
             tokio::time::sleep(timing.renew.min(timing.lease - watched_from.elapsed())).await;
             match self.holder().await? {
-                None => return self.take_over(holder, timing, FREE, None).await,
+                None => return self.take_over(holder, timing, None).await,
                 Some(now) if now.version != other.version => return Err(LockError::Held(Box::new(now))),
                 Some(_) => {}
             }
         }
-        self.take_over(holder, timing, UNMOVED, Some(other)).await
+        self.take_over(holder, timing, Some(other)).await
     }
 
-    async fn take_over(
-        &self,
-        holder: Holder,
-        timing: Timing,
-        condition: &'static str,
-        seen: Option<Holder>,
-    ) -> Result<Lock, LockError> {
-        let begun = (timing.clock)();
-        if self.put(&holder, condition, seen.map(|seen| seen.version)).await? {
-            return Ok(self.held(holder, timing, begun));
+    /// Takes the lock that is free, or the one of a dead holder that was `seen`. A write that got no answer and had no
+    /// effect is tried again.
+    async fn take_over(&self, holder: Holder, timing: Timing, mut seen: Option<Holder>) -> Result<Lock, LockError> {
+        const TRIES: usize = 3;
+        for _ in 0..TRIES {
+            let begun = (timing.clock)();
+            let condition = if seen.is_some() { UNMOVED } else { FREE };
+            if self.put(&holder, condition, seen.as_ref().map(|seen| seen.version.clone())).await? {
+                return Ok(self.held(holder, timing, begun));
+            }
+            match self.holder().await? {
+                Some(now) if now.run == holder.run => return Ok(self.held(now, timing, begun)),
+                Some(now) if seen.as_ref().is_none_or(|seen| seen.version != now.version) => {
+                    return Err(LockError::Held(Box::new(now)));
+                }
+                now => seen = now,
+            }
         }
-        match self.holder().await? {
-            Some(now) if now.run == holder.run => Ok(self.held(now, timing, begun)),
-            Some(now) => Err(LockError::Held(Box::new(now))),
-            None => Err(LockError::Held(Box::new(holder))),
-        }
+        Err(LockError::Held(Box::new(seen.unwrap_or(holder))))
     }
 
     /// Frees the lock of a holder that was seen, whether it is alive or not.

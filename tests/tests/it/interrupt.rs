@@ -17,7 +17,7 @@ const STACK: &str = "[network]\negress = \"public\"\nflow_logs = false\n[service
 #[test]
 fn an_interrupted_apply_finishes_its_calls_says_what_is_left_gives_the_lock_back_and_the_next_carries_on() {
     in_virtual_time(async {
-        for stop_at in [8, 20, 35] {
+        for stop_at in [6, 15, 25] {
             let world = World::calm(4, config(STACK));
             let stop = Arc::new(Notify::new());
             let (tell, writes) = (Arc::clone(&stop), Arc::new(Mutex::new(0)));

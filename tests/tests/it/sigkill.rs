@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Condvar, Mutex};
 
 use wharf_sandbox::Sandbox;
-use wharf_tests::emulator::Emulator;
+use wharf_tests::emulator::{Emulator, NETWORK_AND_DATABASE};
 use wharf_tests::relay::{Ended, Kill, Relay, When};
 use wharf_tests::served::Served;
 use wharf_tests::stack::in_virtual_time;
@@ -30,13 +30,10 @@ const DESTROY: &[&str] = &["destroy", "--yes", "--allow-destroy", "all", "--no-f
 /// What boto3 counts in an account.
 type Census = Vec<String>;
 
-/// What these stacks are made of, by the names that the SDK has for endpoints. All else moto need not know: it is asked
-/// of a sandbox, in which there is nothing.
-const MADE_OF: [&str; 9] = ["CLOUDWATCH_LOGS", "DYNAMODB", "EC2", "ECR", "IAM", "KMS", "RDS", "SSM", "STS"];
-
 /// An emulator, and boto3 looking at it.
 struct Moto {
     emulator: Emulator,
+    /// A sandbox in which there is nothing: moto need not know the services that these stacks do not use.
     others: Served,
     census: Mutex<(Child, BufReader<std::process::ChildStdout>)>,
 }
@@ -94,7 +91,7 @@ impl<'a> Account<'a> {
         let mut command = Command::new(target().join("debug/wharf"));
         command.args(arguments).arg("--config").arg(&self.file);
         command.env_clear().env("AWS_ENDPOINT_URL", &self.moto.others.url);
-        command.envs(MADE_OF.map(|service| (format!("AWS_ENDPOINT_URL_{service}"), &self.relay.url)));
+        command.envs(NETWORK_AND_DATABASE.map(|service| (format!("AWS_ENDPOINT_URL_{service}"), &self.relay.url)));
         command.env("USER", "tester").env("AWS_EC2_METADATA_DISABLED", "true");
         command.env("AWS_ACCESS_KEY_ID", "AKIASANDBOX000000000").env("AWS_SECRET_ACCESS_KEY", "sandbox");
         self.relay.run(&mut command, kill)
