@@ -1,6 +1,6 @@
 //! The real binary, as scripts and people use it.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 mod account;
 mod canary;

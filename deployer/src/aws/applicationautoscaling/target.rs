@@ -198,7 +198,7 @@ async fn observe(
         service: Out::known(service),
         min: target.min_capacity(),
         max: target.max_capacity(),
-        suspended: suspended.iter().any(|one| *one == Some(true)),
+        suspended: suspended.contains(&Some(true)),
         tags: tags::user(&all),
     };
     Ok(Some(Found {
