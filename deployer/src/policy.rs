@@ -46,6 +46,7 @@ fn own() -> Vec<Grant> {
             "dynamodb:ListTables",
             "ec2:DescribeAvailabilityZones",
             "ec2:DescribeTags",
+            "route53:ListHostedZonesByName",
             "sts:GetCallerIdentity",
         ]),
         // A destruction names the final snapshots that it leaves, and keeps the key that they need.

@@ -11,7 +11,7 @@ use wharf::ledger::Timing;
 use wharf::operations::{Applied, Apply, Approval, Error, Planned, Session, Who};
 use wharf::platform;
 use wharf_engine::{AllowDestroy, Limits, Options, Stack};
-use wharf_sandbox::{Sandbox, SimClock, Weather};
+use wharf_sandbox::{Builder, Sandbox, SimClock, Weather};
 
 use crate::root;
 
@@ -21,10 +21,16 @@ pub fn in_virtual_time<T>(body: impl Future<Output = T>) -> T {
     runtime.expect("a runtime").block_on(body)
 }
 
-/// The user's own stack file.
+/// The user's own stack file, whole.
+#[must_use]
+pub fn whole_config() -> Config {
+    config::load(&root().join("infra/wharf.toml")).expect("infra/wharf.toml is good").config
+}
+
+/// What the user's services stand on: their stack file without cluster, edge, backups and alerts.
 #[must_use]
 pub fn users_config() -> Config {
-    config::load(&root().join("infra/wharf.toml")).expect("infra/wharf.toml is good").config
+    Config { cluster: None, edge: None, backups: config::Backups::default(), alerts: None, ..whole_config() }
 }
 
 /// A stack file with `[stack]` for the sandbox's account in front.
@@ -50,6 +56,11 @@ pub fn everything() -> Vec<Config> {
     [small("endpoints"), users_config(), small("nat-zonal")].into_iter().map(with_tag).collect()
 }
 
+/// An account that has the zone which the stack file names, and whose registrar knows it.
+fn with_zone(sandbox: Builder, config: &Config) -> Builder {
+    config.hosted_zone().into_iter().fold(sandbox, |sandbox, zone| sandbox.zone(zone))
+}
+
 /// Somebody at a terminal with a stack file, and an account.
 #[derive(Clone, Debug)]
 pub struct World {
@@ -67,13 +78,14 @@ impl World {
     /// An empty account in typical weather. Only in virtual time.
     #[must_use]
     pub fn new(seed: u64, config: Config) -> Self {
-        Self::in_account(Sandbox::new(seed), config)
+        Self::in_account(with_zone(Sandbox::builder().seed(seed), &config).build(), config)
     }
 
     /// An empty account in calm weather, for tests whose subject is something else than AWS's moods.
     #[must_use]
     pub fn calm(seed: u64, config: Config) -> Self {
-        Self::in_account(Sandbox::builder().seed(seed).weather(Weather::calm()).build(), config)
+        let sandbox = Sandbox::builder().seed(seed).weather(Weather::calm());
+        Self::in_account(with_zone(sandbox, &config).build(), config)
     }
 
     /// An existing account.
@@ -95,6 +107,8 @@ impl World {
     pub async fn session(&self, run: &str) -> Result<Session, Error> {
         let connect = Connect {
             region: self.config.stack.region.to_string(),
+            zone: self.config.hosted_zone(),
+            names: Some(Arc::new(self.sandbox.clone())),
             transport: Some(aws_smithy_runtime_api::client::http::SharedHttpClient::new(self.sandbox.http_client())),
             ..Connect::default()
         };

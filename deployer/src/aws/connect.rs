@@ -7,11 +7,12 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_ec2::types::{AvailabilityZone, AvailabilityZoneState, Filter};
+use aws_sdk_route53::types::HostedZone as SdkZone;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::service_config::ServiceConfigKey;
 
-use crate::platform::Site;
+use crate::platform::{HostedZone, Site};
 
 use super::call::{Aws, CallError, Clients, Observer, Scope};
 use super::route53::delegation::Names;
@@ -27,6 +28,8 @@ pub struct Options {
     pub profile: Option<String>,
     /// One endpoint for all services.
     pub endpoint_url: Option<String>,
+    /// The Route 53 zone that the stack file names: it is looked for meanwhile.
+    pub zone: Option<String>,
     /// Another transport, with credentials of its own: the sandbox's.
     pub transport: Option<SharedHttpClient>,
     /// Who says who answers for a domain; unset is the domain name system where AWS itself is called, and nobody where
@@ -49,6 +52,8 @@ pub struct Connection {
     pub partition: String,
     /// The availability zones that are open to the account in the region, sorted.
     pub zones: Vec<String>,
+    /// The zone that was asked for, when the account has it.
+    pub zone: Option<HostedZone>,
 }
 
 /// No way to an account.
@@ -60,6 +65,9 @@ pub enum ConnectError {
     /// The region's zones are not to be had.
     #[error("cannot tell which availability zones the region has")]
     Zones(#[source] CallError),
+    /// Whether there is the hosted zone is not to be had.
+    #[error("cannot tell whether the account has the hosted zone {0}")]
+    Zone(String, #[source] CallError),
 }
 
 /// A call that is not answered within this is ambiguous. Shorter than the stack's lease.
@@ -82,13 +90,14 @@ pub async fn connect(options: &Options, observer: Observer) -> Result<Connection
     let aws = Aws::new(probe, clients.clone(), "connect", observer);
     const ACTION: &str = "sts:GetCallerIdentity";
     let identity = aws.call(ACTION, "", || aws.sts.get_caller_identity().send());
-    let (identity, zones) = tokio::join!(identity, zones(&aws));
+    let (identity, zones, zone) = tokio::join!(identity, zones(&aws), zone(&aws, options.zone.as_deref()));
     let identity = identity.map_err(ConnectError::Identity)?;
     let lacks = |field| ConnectError::Identity(CallError::lacks(ACTION, field));
     let account = identity.account().ok_or_else(|| lacks("Account"))?.to_owned();
     let caller = identity.arn().ok_or_else(|| lacks("Arn"))?.to_owned();
     let partition = caller.split(':').nth(1).unwrap_or("aws").to_owned();
     let zones = zones.map_err(ConnectError::Zones)?;
+    let zone = zone.map_err(|error| ConnectError::Zone(options.zone.clone().unwrap_or_default(), error))?;
     Ok(Connection {
         clients,
         names: names(options, &config),
@@ -97,6 +106,7 @@ pub async fn connect(options: &Options, observer: Observer) -> Result<Connection
         region: options.region.clone(),
         partition,
         zones,
+        zone,
     })
 }
 
@@ -113,6 +123,19 @@ async fn zones(aws: &Aws) -> Result<Vec<String>, CallError> {
     Ok(names)
 }
 
+/// The public zone of this name.
+/// <https://docs.aws.amazon.com/Route53/latest/APIReference/API_ListHostedZonesByName.html>
+async fn zone(aws: &Aws, name: Option<&str>) -> Result<Option<HostedZone>, CallError> {
+    let Some(name) = name else { return Ok(None) };
+    let send = || aws.route53.list_hosted_zones_by_name().dns_name(name).send();
+    let answer = aws.call("route53:ListHostedZonesByName", name, send).await?;
+    let public = |zone: &&SdkZone| !zone.config().is_some_and(|config| config.private_zone());
+    let of_name = |zone: &&SdkZone| zone.name().trim_end_matches('.') == name;
+    let zone = answer.hosted_zones().iter().filter(of_name).find(public);
+    let id = |zone: &SdkZone| zone.id().trim_start_matches("/hostedzone/").to_owned();
+    Ok(zone.map(|zone| HostedZone { id: id(zone), name: name.to_owned() }))
+}
+
 impl Connection {
     /// Where a stack would stand.
     #[must_use]
@@ -122,6 +145,7 @@ impl Connection {
             account: self.account.clone(),
             region: self.region.clone(),
             zones: self.zones.clone(),
+            zone: self.zone.clone(),
         }
     }
 

@@ -134,15 +134,16 @@ fn push(map: &mut Map<String, Json>, key: &str, value: Json) {
     }
 }
 
-/// Stands in for references while the document is JSON.
+/// Stands in for references while a document is JSON.
 #[derive(Default)]
-struct Slots(Vec<Text>);
+pub(crate) struct Slots(Vec<Text>);
 
 /// A character that no policy has: private use.
 const SLOT: char = '\u{e000}';
 
 impl Slots {
-    fn hold(&mut self, text: &Text) -> Json {
+    /// What stands for the text in the document.
+    pub(crate) fn hold(&mut self, text: &Text) -> Json {
         if let Ok(known) = text.get() {
             return known.into();
         }
@@ -150,7 +151,8 @@ impl Slots {
         format!("{SLOT}{}{SLOT}", self.0.len() - 1).into()
     }
 
-    fn fill(&self, text: &str) -> Text {
+    /// The document's text with the references back in it.
+    pub(crate) fn fill(&self, text: &str) -> Text {
         if self.0.is_empty() {
             return text.into();
         }

@@ -70,6 +70,7 @@ impl Context<'_> {
             profile: self.global.profile.clone(),
             endpoint_url: self.global.endpoint_url.clone(),
             transport: None,
+            zone: None,
             names: None,
         }
     }
@@ -105,7 +106,7 @@ impl Context<'_> {
     async fn session(&self, config: &Config) -> Result<Session, Failure> {
         let run = surroundings::run_id().map_err(|error| Failure::ours("cannot name this run").because(&error))?;
         let account = config.stack.account.as_ref().map(ToString::to_string);
-        let connect = self.connect(config.stack.region.as_str());
+        let connect = Connect { zone: config.hosted_zone(), ..self.connect(config.stack.region.as_str()) };
         let session = Session::open(&connect, config.stack.name.as_str(), account.as_deref(), &run, self.observer());
         Ok(session.await?)
     }

@@ -47,6 +47,8 @@ pub(super) fn sandbox(arguments: &Arguments, context: &Context<'_>) -> Result<Do
     let tour = runtime.block_on(async {
         let account = config.stack.account.as_ref().map_or(ACCOUNT, |account| account.as_str());
         let sandbox = Sandbox::builder().seed(arguments.seed).account(account).region(config.stack.region.as_str());
+        // Whoever names a zone has it, and its registrar knows it.
+        let sandbox = config.hosted_zone().into_iter().fold(sandbox, |sandbox, zone| sandbox.zone(zone));
         Tour::new(sandbox.build(), config, name, context.printer).run().await
     })?;
     context.printer.document(&json::document("sandbox", tour.json()))?;
@@ -73,7 +75,9 @@ fn stack_file(context: &Context<'_>) -> Result<(String, Config), Failure> {
 async fn serve(arguments: &Arguments, address: SocketAddr, context: &Context<'_>) -> Result<Done, Stop> {
     let region = context.global.region.clone().unwrap_or_else(|| REGION.to_owned());
     let clock = SimClock::new(Timestamp::UNIX_EPOCH + surroundings::since_epoch()).at_speed(arguments.speed);
-    let sandbox = Sandbox::builder().seed(arguments.seed).region(&region).clock(clock).build();
+    let sandbox = Sandbox::builder().seed(arguments.seed).region(&region).clock(clock);
+    let zone = stack_file(context).ok().and_then(|(_, config)| config.hosted_zone());
+    let sandbox = zone.into_iter().fold(sandbox, |sandbox, zone| sandbox.zone(zone)).build();
     let cannot = |error: std::io::Error| Failure::config(format!("cannot listen on {address}")).because(&error);
     let listener = tokio::net::TcpListener::bind(address).await.map_err(cannot)?;
     let url = format!("http://{}", listener.local_addr().map_err(cannot)?);

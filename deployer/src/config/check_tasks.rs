@@ -4,7 +4,7 @@ use super::Config;
 use super::places::Places;
 use super::problem::Problem;
 use super::services::Service;
-use super::tasks::{Deploy, Rollout};
+use super::tasks::{Deploy, RANGES_OF_A_RULE, Rollout};
 
 /// What is wrong with the services' tasks.
 pub(super) fn check(config: &Config, places: &Places) -> Vec<Problem> {
@@ -19,6 +19,8 @@ pub(super) fn check(config: &Config, places: &Places) -> Vec<Problem> {
         problems.extend(look.periodic());
         problems.extend(look.permissions());
         problems.extend(look.size());
+        problems.extend(look.read_only());
+        problems.extend(look.ranges());
     }
     problems.extend(nothing_runs(config, places, &problems));
     problems.extend(instances(config, places));
@@ -157,7 +159,7 @@ impl Look<'_> {
             }
             return Vec::new();
         }
-        const OF_SERVICES: [&str; 12] = [
+        const OF_SERVICES: [&str; 11] = [
             "port",
             "internal_ports",
             "allow",
@@ -169,7 +171,6 @@ impl Look<'_> {
             "deploy",
             "rollout",
             "grace_seconds",
-            "placement",
         ];
         let idle = OF_SERVICES.into_iter().filter(|key| self.has(key));
         idle.map(|key| {
@@ -200,6 +201,28 @@ impl Look<'_> {
             }
         }
         problems
+    }
+
+    /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html#ecs-exec-considerations>
+    fn read_only(&self) -> Option<Problem> {
+        if !self.service.read_only || !self.service.exec {
+            return None;
+        }
+        let message = format!("`{}` has `read_only` and `exec`", self.name);
+        let problem = self.at_key("read_only", message, "the agent that lets you in has to write");
+        Some(problem.help("add `exec = false`, or leave `read_only` out"))
+    }
+
+    /// A rule of the load balancer takes five conditions, of which the host is one, and ECS moves the requests of one
+    /// rule alone. <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>
+    fn ranges(&self) -> Option<Problem> {
+        let ranges = self.service.allow.as_ref().map_or(0, Vec::len);
+        if !self.service.deploy.doubles() || ranges <= RANGES_OF_A_RULE {
+            return None;
+        }
+        let message = format!("`{}` has too many ranges for `{}`", self.path("allow"), self.service.deploy.as_str());
+        let problem = self.at_value("allow", message, format!("{ranges}, and one rule takes {RANGES_OF_A_RULE}"));
+        Some(problem.help("write fewer and wider ranges, or `deploy = \"rolling\"`"))
     }
 
     /// A task that fits on no instance waits for ever.

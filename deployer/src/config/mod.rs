@@ -52,7 +52,8 @@ pub use problem::{Problem, Problems, Severity};
 pub use schema::schema;
 pub use services::{Images, Service};
 pub use stack::StackSection;
-pub use tasks::{Checks, Deploy, Permission, Placement, Rollout, Scaling, Tasks};
+pub(crate) use tasks::RANGES_OF_A_RULE;
+pub use tasks::{Checks, Deploy, Permission, Rollout, Scaling, Tasks};
 pub use template::{Part, Template, Variable};
 
 /// The numbers of days that CloudWatch Logs can keep events for.
@@ -171,6 +172,13 @@ impl Config {
     #[must_use]
     pub fn service_host(&self, service: &str) -> String {
         format!("{service}.{}.internal", self.stack.name)
+    }
+
+    /// The hosted zone that must exist before the stack does.
+    #[must_use]
+    pub fn hosted_zone(&self) -> Option<String> {
+        let edge = self.edge.as_ref().filter(|edge| !edge.create_zone)?;
+        edge.zone.as_ref().map(ToString::to_string)
     }
 
     /// The name that a service has outside, when it has one.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::edge::HostName;
 use super::format::{Fault, SourceRange, wrong};
-use super::tasks::{Checks, Deploy, Permission, Placement, Rollout, Scaling, Tasks};
+use super::tasks::{Checks, Deploy, Permission, Rollout, Scaling, Tasks};
 use super::template::Template;
 
 /// One service: an image and what its tasks are given.
@@ -62,9 +62,6 @@ pub struct Service {
     /// What decides how many tasks there are between least and most.
     #[serde(default)]
     pub scaling: Scaling,
-    /// Where its tasks go: `spread` or `packed`.
-    #[serde(default)]
-    pub placement: Placement,
     /// How a new version takes over: `rolling`, `blue-green`, `canary` or `linear`.
     #[serde(default)]
     pub deploy: Deploy,

@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::format::{Fault, wrong};
 
+/// How many source ranges one rule of the load balancer takes beside a host.
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>
+pub(crate) const RANGES_OF_A_RULE: usize = 4;
+
 /// How many tasks a service has.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -170,17 +174,6 @@ impl Default for Checks {
     fn default() -> Self {
         Self { every_seconds: 5, timeout_seconds: 3, healthy: 2, unhealthy: 3, codes: "200-399".to_owned() }
     }
-}
-
-/// Where a service's tasks go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Placement {
-    /// As far from each other as they can: over the zones, then over the instances.
-    #[default]
-    Spread,
-    /// Over the zones, then onto as few instances as they can.
-    Packed,
 }
 
 /// Something that a service's tasks may do in AWS.

@@ -35,6 +35,9 @@ pub enum BuildError {
         /// The zones it has.
         found: Vec<String>,
     },
+    /// The zone that the stack's names are to stand in is not there.
+    #[error("there is no public Route 53 zone `{0}` in this account: make it, or write `edge.create_zone = true`")]
+    Zone(String),
     /// Inputs that the engine cannot hold.
     #[error("`{0}`: {1}")]
     Inputs(LogicalId, CallError),

@@ -20,6 +20,12 @@ use crate::config::{Config, Database, Insights};
 const LOGS: [&str; 2] = ["postgresql", "upgrade"];
 const MONITORING: &str = "service-role/AmazonRDSEnhancedMonitoringRole";
 
+/// What other modules need of the database.
+pub(super) struct Running {
+    pub(super) instance: Handle<Instance>,
+    pub(super) password: Handle<SecretParameter>,
+}
+
 /// The database with all that it needs.
 pub(super) fn database(
     b: &mut Builder,
@@ -28,7 +34,7 @@ pub(super) fn database(
     wanted: &Database,
     network: &Network,
     key: &Handle<Key>,
-) -> Result<Handle<Instance>, BuildError> {
+) -> Result<Running, BuildError> {
     let stack = config.stack.name.as_str();
     let identifier = format!("{stack}-database");
     let subnets = SubnetGroup {
@@ -39,7 +45,7 @@ pub(super) fn database(
     };
     let subnets = b.add("database.subnet-group", subnets)?;
     let settings = b.add("database.parameter-group", parameters(stack, wanted, b.tags()))?;
-    let password = b.add("database.password", password(stack, wanted, key, b.tags()))?;
+    let secret = b.add("database.password", password(stack, wanted, key, b.tags()))?;
     let monitoring = b.add("database.monitoring-role", monitoring(stack, site, b.tags()))?;
     // RDS makes log groups that are missing, without retention and without the key: so they come first.
     let mut groups = Vec::new();
@@ -74,8 +80,8 @@ pub(super) fn database(
         parameter_group: settings.name(),
         database: wanted.name.clone(),
         username: wanted.username.clone(),
-        password: password.name(),
-        password_version: password.version(),
+        password: secret.name(),
+        password_version: secret.version(),
         port: i32::from(wanted.port),
         publicly_accessible: false,
         backup_days: Days(i32::from(wanted.backup_days)),
@@ -110,7 +116,7 @@ pub(super) fn database(
         };
         b.add(&format!("database.{name}"), parameter)?;
     }
-    Ok(instance)
+    Ok(Running { instance, password: secret })
 }
 
 /// No connection without TLS; statements over a second and waits for locks are logged.

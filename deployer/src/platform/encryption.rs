@@ -8,15 +8,17 @@ use crate::aws::policy::{Document, Statement};
 use crate::aws::units::Days;
 use crate::config::Config;
 
-/// The services through which the account's principals may use the key, as far as IAM lets them.
-const SERVICES: [&str; 4] = ["dynamodb", "ecr", "rds", "ssm"];
+/// The services through which the account's principals may use the key, as far as IAM lets them. Through EC2 it is
+/// Auto Scaling's service-linked role that encrypts the instances' volumes; it may be younger than the key, so it is not
+/// named. <https://docs.aws.amazon.com/autoscaling/ec2/userguide/key-policy-requirements-EBS-encryption.html>
+const SERVICES: [&str; 5] = ["dynamodb", "ec2", "ecr", "rds", "ssm"];
 
 /// The stack's key, renewed each year.
 pub(super) fn encryption(b: &mut Builder, config: &Config, site: &Site) -> Result<Handle<Key>, BuildError> {
     let name = config.stack.name.as_str();
     let key = Key {
         description: format!("all that the stack {name} stores"),
-        policy: policy(name, site).text(),
+        policy: policy(config, site).text(),
         enabled: true,
         rotation: Some(Days(365)),
         deletion_window: Days(7),
@@ -27,11 +29,12 @@ pub(super) fn encryption(b: &mut Builder, config: &Config, site: &Site) -> Resul
     Ok(key)
 }
 
-/// Administration by the account's IAM; use only through the services that store something, and by CloudWatch Logs for
-/// the stack's own log groups.
+/// Administration by the account's IAM; use only through the services that store something, by CloudWatch Logs for the
+/// stack's own log groups, by CloudWatch for what it sends to the stack's topic, and by whoever gets into a task.
 /// <https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html>,
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html>
-fn policy(stack: &str, site: &Site) -> Document {
+fn policy(config: &Config, site: &Site) -> Document {
+    let stack = config.stack.name.as_str();
     let Site { partition, account, region, .. } = site;
     let administer = Statement::allow([
         "kms:CancelKeyDeletion",
@@ -64,5 +67,31 @@ fn policy(stack: &str, site: &Site) -> Document {
         "kms:EncryptionContext:aws:logs:arn",
         groups,
     );
-    Document::new([administer.aws(format!("arn:{partition}:iam::{account}:root")).on("*"), through, logs])
+    let administer = administer.aws(format!("arn:{partition}:iam::{account}:root")).on("*");
+    let document = Document::new([administer, through, logs]);
+    let document =
+        if config.cluster.is_some() { exec(stack, site).into_iter().fold(document, Document::and) } else { document };
+    if config.alerts.is_some() { document.and(alarms(site)) } else { document }
+}
+
+/// A session in a task is encrypted between whoever has it and the task's own role.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html#ecs-exec-logging>
+fn exec(stack: &str, site: &Site) -> [Statement; 2] {
+    let Site { partition, account, .. } = site;
+    let of_account = |actions: &[&str]| {
+        let statement = Statement::allow(actions.iter().copied()).aws("*").on("*");
+        statement.when("StringEquals", "kms:CallerAccount", account.as_str())
+    };
+    let tasks = format!("arn:{partition}:iam::{account}:role/wharf/{stack}/*");
+    [of_account(&["kms:GenerateDataKey"]), of_account(&["kms:Decrypt"]).when("ArnLike", "aws:PrincipalArn", tasks)]
+}
+
+/// What is sent to an encrypted topic is encrypted by the sender.
+/// <https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services>
+fn alarms(site: &Site) -> Statement {
+    Statement::allow(["kms:Decrypt", "kms:GenerateDataKey*"]).service("cloudwatch.amazonaws.com").on("*").when(
+        "StringEquals",
+        "aws:SourceAccount",
+        site.account.as_str(),
+    )
 }

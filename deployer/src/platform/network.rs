@@ -1,5 +1,7 @@
 //! The network: a VPC over two or three zones, a way out, and the three security groups through which all traffic goes.
 
+use wharf_engine::LogicalId;
+
 use super::{BuildError, Builder, Site};
 use crate::aws::ec2::default_security_group::DefaultSecurityGroup;
 use crate::aws::ec2::elastic_ip::ElasticIp;
@@ -25,12 +27,19 @@ const ANYWHERE: &str = "0.0.0.0/0";
 
 /// The services that a stack without a way to the internet reaches by interface endpoints.
 const ENDPOINTS: [&str; 8] = ["ecr.api", "ecr.dkr", "ecs", "ecs-agent", "ecs-telemetry", "kms", "logs", "ssm"];
+/// By which somebody gets into a task or onto an instance.
+const EXEC_ENDPOINT: &str = "ssmmessages";
 
 /// What other modules need of the network.
 pub(super) struct Network {
     pub(super) vpc: Handle<Vpc>,
+    pub(super) public: Vec<Handle<Subnet>>,
     pub(super) private: Vec<Handle<Subnet>>,
+    pub(super) balancer: Handle<SecurityGroup>,
+    pub(super) tasks: Handle<SecurityGroup>,
     pub(super) database: Option<Handle<SecurityGroup>>,
+    /// What has to stand before an instance reaches AWS; no field of an instance refers to it.
+    pub(super) ways_out: Vec<LogicalId>,
 }
 
 /// One zone's subnets.
@@ -47,14 +56,16 @@ pub(super) fn network(b: &mut Builder, config: &Config, site: &Site, key: &Handl
     let closed = DefaultSecurityGroup { vpc: vpc.id(), ingress: Vec::new(), egress: Vec::new(), tags: b.tags() };
     b.add("network.default-security-group", closed)?;
     let zones = subnets(b, config, site, &vpc)?;
-    let private_tables = routes(b, config, &vpc, &zones)?;
+    let (public_table, private_tables) = routes(b, config, &vpc, &zones)?;
     let groups = security_groups(b, config, &vpc)?;
-    endpoints(b, config, site, &vpc, &zones, &private_tables, &groups.tasks)?;
+    let mut ways_out = endpoints(b, config, site, &vpc, &zones, &private_tables, &groups.tasks)?;
+    ways_out.extend(private_tables.iter().chain([&public_table]).map(|table| table.logical_id().clone()));
     if config.network.flow_logs {
         flow_logs(b, config, &vpc, key)?;
     }
-    let private = zones.into_iter().map(|zone| zone.private).collect();
-    Ok(Network { vpc, private, database: groups.database })
+    let (public, private) = zones.into_iter().map(|zone| (zone.public, zone.private)).unzip();
+    let Groups { balancer, tasks, database } = groups;
+    Ok(Network { vpc, public, private, balancer, tasks, database, ways_out })
 }
 
 fn subnets(b: &mut Builder, config: &Config, site: &Site, vpc: &Handle<Vpc>) -> Result<Vec<Zone>, BuildError> {
@@ -77,13 +88,13 @@ fn subnets(b: &mut Builder, config: &Config, site: &Site, vpc: &Handle<Vpc>) -> 
     Ok(zones)
 }
 
-/// The internet gateway, the NAT gateways and the tables; answers the private ones.
+/// The internet gateway, the NAT gateways and the tables; answers the public one and the private ones.
 fn routes(
     b: &mut Builder,
     config: &Config,
     vpc: &Handle<Vpc>,
     zones: &[Zone],
-) -> Result<Vec<Handle<RouteTable>>, BuildError> {
+) -> Result<(Handle<RouteTable>, Vec<Handle<RouteTable>>), BuildError> {
     let gateway = b.add("network.internet-gateway", InternetGateway { vpc: vpc.id(), tags: b.tags() })?;
     let table = |subnets: &[&Handle<Subnet>], target: Option<Target>, tags| RouteTable {
         vpc: vpc.id(),
@@ -94,14 +105,14 @@ fn routes(
     let public: Vec<_> = zones.iter().map(|zone| &zone.public).collect();
     let private: Vec<_> = zones.iter().map(|zone| &zone.private).collect();
     let out = table(&public, Some(Target::InternetGateway(gateway.id())), b.tags());
-    b.add("network.public-routes", out)?;
-    match config.network.egress {
+    let public = b.add("network.public-routes", out)?;
+    let tables = match config.network.egress {
         Egress::Nat => {
             let nat = NatGateway { place: Place::Regional { vpc: vpc.id() }, tags: b.tags() };
             // A NAT gateway needs the way to the internet, to which no field of it refers.
             let nat = b.add_after("network.nat", nat, [gateway.logical_id().clone()])?;
             let out = table(&private, Some(Target::NatGateway(nat.id())), b.tags());
-            Ok(vec![b.add("network.private-routes", out)?])
+            vec![b.add("network.private-routes", out)?]
         }
         Egress::NatZonal => zones
             .iter()
@@ -116,14 +127,16 @@ fn routes(
                 let out = table(&[&zone.private], Some(Target::NatGateway(nat.id())), b.tags());
                 b.add(&format!("network.private-routes-{letter}"), out)
             })
-            .collect(),
+            .collect::<Result<_, BuildError>>()?,
         Egress::Endpoints | Egress::Public => {
-            Ok(vec![b.add("network.private-routes", table(&private, None, b.tags()))?])
+            vec![b.add("network.private-routes", table(&private, None, b.tags()))?]
         }
-    }
+    };
+    Ok((public, tables))
 }
 
 struct Groups {
+    balancer: Handle<SecurityGroup>,
     tasks: Handle<SecurityGroup>,
     database: Option<Handle<SecurityGroup>>,
 }
@@ -141,7 +154,10 @@ fn security_groups(b: &mut Builder, config: &Config, vpc: &Handle<Vpc>) -> Resul
     let inside = Peer::Ipv4(config.network.cidr.to_string());
     // The groups of the balancer and of the tasks cannot both name the other: outwards the range says enough.
     let to_tasks = services().filter_map(|(name, service)| Some(Rule::tcp(service.port?, inside.clone(), name)));
-    let from_internet = vec![Rule::tcp(443, Peer::Ipv4(ANYWHERE.to_owned()), "HTTPS")];
+    let mut from_internet = vec![Rule::tcp(443, Peer::Ipv4(ANYWHERE.to_owned()), "HTTPS")];
+    if config.edge.as_ref().is_some_and(|edge| edge.redirect_http) {
+        from_internet.push(Rule::tcp(80, Peer::Ipv4(ANYWHERE.to_owned()), "HTTP, which is sent to HTTPS"));
+    }
     let balancer = group("the load balancer: HTTPS from the internet", from_internet, to_tasks.collect(), b.tags());
     let balancer = b.add("network.balancer-security-group", balancer)?;
 
@@ -155,14 +171,14 @@ fn security_groups(b: &mut Builder, config: &Config, vpc: &Handle<Vpc>) -> Resul
     let tasks = group("the tasks: from the load balancer alone", ingress, out, b.tags());
     let tasks = b.add("network.tasks-security-group", tasks)?;
 
-    let Some(wanted) = &config.database else { return Ok(Groups { tasks, database: None }) };
+    let Some(wanted) = &config.database else { return Ok(Groups { balancer, tasks, database: None }) };
     let from_tasks = vec![Rule::tcp(wanted.port, Peer::Group(tasks.id()), "PostgreSQL")];
     let database = group("the database: from the tasks alone", from_tasks, Vec::new(), b.tags());
     let database = b.add("network.database-security-group", database)?;
-    Ok(Groups { tasks, database: Some(database) })
+    Ok(Groups { balancer, tasks, database: Some(database) })
 }
 
-/// S3 by a gateway, which costs nothing and spares image layers the NAT gateway; without a way to the internet, the
+/// The ways to AWS's services inside: S3 by a gateway, which costs nothing and spares image layers the NAT gateway; without a way to the internet, the
 /// other services by interfaces.
 fn endpoints(
     b: &mut Builder,
@@ -172,7 +188,7 @@ fn endpoints(
     zones: &[Zone],
     tables: &[Handle<RouteTable>],
     tasks: &Handle<SecurityGroup>,
-) -> Result<(), BuildError> {
+) -> Result<Vec<LogicalId>, BuildError> {
     let endpoint = |service: &str, way, tags| VpcEndpoint {
         vpc: vpc.id(),
         service: format!("com.amazonaws.{}.{service}", site.region),
@@ -186,9 +202,10 @@ fn endpoints(
     };
     let route_tables = tables.iter().map(|table| table.id()).collect();
     let s3 = VpcEndpoint { route_tables, ..endpoint("s3", Way::Gateway, b.tags()) };
-    b.add("network.endpoint-s3", s3)?;
+    let s3 = b.add("network.endpoint-s3", s3)?;
+    let mut all = vec![s3.logical_id().clone()];
     if config.network.egress != Egress::Endpoints {
-        return Ok(());
+        return Ok(all);
     }
     let group = SecurityGroup {
         vpc: vpc.id(),
@@ -198,16 +215,18 @@ fn endpoints(
         tags: b.tags(),
     };
     let group = b.add("network.endpoints-security-group", group)?;
-    for service in ENDPOINTS {
+    let exec = config.cluster.is_some().then_some(EXEC_ENDPOINT);
+    for service in ENDPOINTS.into_iter().chain(exec) {
         let interface = VpcEndpoint {
             subnets: zones.iter().map(|zone| zone.private.id()).collect(),
             security_groups: vec![group.id()],
             private_dns: true,
             ..endpoint(service, Way::Interface, b.tags())
         };
-        b.add(&format!("network.endpoint-{}", service.replace('.', "-")), interface)?;
+        let interface = b.add(&format!("network.endpoint-{}", service.replace('.', "-")), interface)?;
+        all.push(interface.logical_id().clone());
     }
-    Ok(())
+    Ok(all)
 }
 
 /// The traffic of the VPC, accepted and rejected, in a log group of the stack's.

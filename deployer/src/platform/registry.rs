@@ -1,5 +1,7 @@
 //! The registry: one ECR repository for each image, whose tags never move.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::{BuildError, Builder};
@@ -8,8 +10,13 @@ use crate::aws::ecr::repository::Repository;
 use crate::aws::kms::key::Key;
 use crate::config::{Config, Images};
 
-/// The repositories that the services name.
-pub(super) fn registry(b: &mut Builder, config: &Config, key: &Handle<Key>) -> Result<(), BuildError> {
+/// The repositories that the services name, by those names.
+pub(super) fn registry(
+    b: &mut Builder,
+    config: &Config,
+    key: &Handle<Key>,
+) -> Result<BTreeMap<String, Handle<Repository>>, BuildError> {
+    let mut repositories = BTreeMap::new();
     for (name, images) in config.repositories() {
         let repository = Repository {
             name: format!("{}/{name}", config.stack.name),
@@ -21,9 +28,10 @@ pub(super) fn registry(b: &mut Builder, config: &Config, key: &Handle<Key>) -> R
             policy: None,
             tags: b.tags(),
         };
-        b.add(&format!("registry.{}", name.replace(['/', '_'], "-")), repository)?;
+        let repository = b.add(&format!("registry.{}", name.replace(['/', '_'], "-")), repository)?;
+        repositories.insert(name.to_owned(), repository);
     }
-    Ok(())
+    Ok(repositories)
 }
 
 /// Untagged images go after a week; of releases the newest stay; what else is tagged goes after three months.

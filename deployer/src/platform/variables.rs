@@ -1,22 +1,66 @@
 //! The application's variables in SSM Parameter Store: what each service's tasks are given, filled in from the stack.
 
+use std::collections::BTreeMap;
+
+use super::database::Running;
 use super::{BuildError, Builder};
 use crate::aws::kms::key::Key;
 use crate::aws::rds::instance::Instance;
 use crate::aws::ssm::parameter::Parameter;
 use crate::aws::ssm::secret::SecretParameter;
 use crate::aws::{Handle, Text};
-use crate::config::{Config, Part, Template, Variable};
+use crate::config::{Config, Part, Service, Template, Variable};
+
+/// The parameters that hold what the services are given.
+pub(super) struct Variables {
+    env: BTreeMap<(String, String), Handle<Parameter>>,
+    secrets: BTreeMap<String, Handle<SecretParameter>>,
+    password: Option<Handle<SecretParameter>>,
+}
+
+/// A variable as a task is given it.
+pub(super) struct Given {
+    /// The parameter's ARN.
+    pub(super) arn: Text,
+    /// The version of its value: a task that runs keeps the value that it began with.
+    pub(super) version: Text,
+    /// Whether only the stack's key opens it.
+    pub(super) encrypted: bool,
+}
+
+impl Variables {
+    /// All that a service is given, by the variables' names.
+    pub(super) fn of(&self, name: &str, service: &Service) -> BTreeMap<String, Given> {
+        let plain = service.env.keys().filter_map(|variable| {
+            let parameter = self.env.get(&(name.to_owned(), variable.clone()))?;
+            let given = Given { arn: parameter.arn().text(), version: parameter.version(), encrypted: false };
+            Some((variable.clone(), given))
+        });
+        let secret = service.secrets.iter().filter_map(|(variable, template)| {
+            let secret = match template.sole_variable()? {
+                Variable::DatabasePassword => self.password.as_ref()?,
+                Variable::Secret(name) => self.secrets.get(name)?,
+                _ => return None,
+            };
+            let given = Given { arn: secret.arn().text(), version: secret.version().text(), encrypted: true };
+            Some((variable.clone(), given))
+        });
+        plain.chain(secret).collect()
+    }
+}
 
 /// The generated secrets, and a parameter for each variable of each service. A variable that is a secret has no
 /// parameter of its own: the task definition points at the secret's.
 pub(super) fn variables(
     b: &mut Builder,
     config: &Config,
-    database: Option<&Handle<Instance>>,
+    database: Option<&Running>,
     key: &Handle<Key>,
-) -> Result<(), BuildError> {
+) -> Result<Variables, BuildError> {
     let stack = config.stack.name.as_str();
+    let password = database.map(|database| database.password.clone());
+    let database = database.map(|database| &database.instance);
+    let (mut env, mut secrets) = (BTreeMap::new(), BTreeMap::new());
     for name in config.generated_secrets() {
         let secret = SecretParameter {
             name: format!("/{stack}/secrets/{name}"),
@@ -26,7 +70,7 @@ pub(super) fn variables(
             rotation: 1,
             tags: b.tags(),
         };
-        b.add(&secret_id(name), secret)?;
+        secrets.insert(name.to_owned(), b.add(&secret_id(name), secret)?);
     }
     for (service, wanted) in &config.services {
         for (name, template) in &wanted.env {
@@ -37,10 +81,10 @@ pub(super) fn variables(
                 tier: "Standard".to_owned(),
                 tags: b.tags(),
             };
-            b.add(&variable_id(service, name), parameter)?;
+            env.insert((service.clone(), name.clone()), b.add(&variable_id(service, name), parameter)?);
         }
     }
-    Ok(())
+    Ok(Variables { env, secrets, password })
 }
 
 /// The logical id of a generated secret.

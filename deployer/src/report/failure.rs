@@ -206,7 +206,9 @@ impl From<operations::Error> for Failure {
     fn from(error: operations::Error) -> Self {
         use operations::Error;
         match error {
-            Error::Connect(ConnectError::Identity(ref call) | ConnectError::Zones(ref call))
+            Error::Connect(
+                ConnectError::Identity(ref call) | ConnectError::Zones(ref call) | ConnectError::Zone(_, ref call),
+            )
             | Error::Sweep(ref call) => {
                 let hint = call.hint.clone();
                 Self { hint, ..without_causes(of_class(call.class), &error) }

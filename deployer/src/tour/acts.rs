@@ -1,5 +1,7 @@
 //! The acts: up, nothing to do, a change, a drift mended, down.
 
+use std::time::Duration;
+
 use wharf_engine::{AllowDestroy, Options, Stack, Value};
 
 use super::Tour;
@@ -9,6 +11,8 @@ use crate::report::{Failure, plan as shown};
 
 /// The security group of the database, which somebody opens behind Wharf's back.
 const GROUP: &str = "network.database-security-group";
+/// After so long EC2 tells everybody of a change.
+const SEEN: Duration = Duration::from_secs(30);
 
 impl Tour<'_> {
     /// All acts, in order.
@@ -93,6 +97,8 @@ impl Tour<'_> {
         let group = self.security_group(&session.plan(&stack, &Options::default()).await?)?;
         let port = self.config.database.as_ref().map_or(5432, |database| i32::from(database.port));
         open_to_the_world(&session.aws, &group, port).await?;
+        // EC2's reads can be older than a write that was answered seconds ago.
+        tokio::time::sleep(SEEN).await;
         let drift = session.drift(&stack, &Options::default()).await?;
         self.say(&mut act, |paint| shown::drift(&drift, paint));
         if drift.iter().map(|drift| drift.id.as_str()).ne([GROUP]) {
@@ -115,6 +121,12 @@ impl Tour<'_> {
         id.ok_or_else(|| self.wrong(format!("{GROUP} is not there")))
     }
 
+    /// What is in the account that was not there at the beginning.
+    fn since_then(&self) -> Vec<wharf_sandbox::Resource> {
+        let before = |one: &wharf_sandbox::Resource| self.before.contains(&(one.kind.to_owned(), one.id.clone()));
+        self.sandbox.inventory().into_iter().filter(|one| !before(one)).collect()
+    }
+
     async fn down(&mut self) -> Result<(), Failure> {
         let mut act = self.open_act("tear everything down");
         let session = self.session().await?.without_final_snapshots();
@@ -122,7 +134,7 @@ impl Tour<'_> {
         let nothing = Stack::default();
         self.apply(&mut act, &session, &nothing, &options, "destroy").await?;
         let (stays, left): (Vec<_>, Vec<_>) =
-            self.sandbox.inventory().into_iter().partition(|left| stays_because(left).is_some());
+            self.since_then().into_iter().partition(|left| stays_because(left).is_some());
         if !left.is_empty() {
             let names: Vec<String> = left.iter().map(|left| format!("{} {}", left.kind, left.id)).collect();
             return Err(self.wrong(format!("left in the account: {}", names.join(", "))));

@@ -5,6 +5,7 @@ mod html;
 mod names;
 mod stage;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -18,6 +19,8 @@ use crate::report::Printer;
 /// A stack, an account, and what has been shown.
 pub(crate) struct Tour<'a> {
     sandbox: Sandbox,
+    /// Kind and id of what the account had beforehand.
+    before: BTreeSet<(String, String)>,
     config: Config,
     file: String,
     printer: &'a Printer,
@@ -41,7 +44,8 @@ pub(crate) struct Act {
 impl<'a> Tour<'a> {
     /// A tour of this stack in this empty account.
     pub(crate) fn new(sandbox: Sandbox, config: Config, file: String, printer: &'a Printer) -> Self {
-        Self { sandbox, config, file, printer, acts: Vec::new() }
+        let before = sandbox.inventory().into_iter().map(|one| (one.kind.to_owned(), one.id)).collect();
+        Self { sandbox, before, config, file, printer, acts: Vec::new() }
     }
 
     /// What programs read of it.

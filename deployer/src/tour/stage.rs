@@ -75,6 +75,7 @@ impl Tour<'_> {
     pub(super) async fn session(&self) -> Result<Session, Failure> {
         let connect = Connect {
             region: self.config.stack.region.to_string(),
+            zone: self.config.hosted_zone(),
             transport: Some(SharedHttpClient::new(self.sandbox.http_client())),
             names: Some(Arc::new(self.sandbox.clone())),
             ..Connect::default()

@@ -144,7 +144,8 @@ impl Kind for LoadBalancer {
             Field::new("tags").owned_by(Owner::Shared),
         ],
         order: Order::CreateFirst,
-        protected: false,
+        // The world comes in through it, and another has another name.
+        protected: true,
         visible_within: std::time::Duration::from_secs(15),
         estimate: Estimate::seconds(132, 5, 20),
     };
@@ -199,7 +200,12 @@ impl Kind for LoadBalancer {
         Ok(Some(now.outputs.clone()))
     }
 
+    /// It is not called unless the user allowed that by the load balancer's id, so it lifts AWS's own protection.
     async fn delete(aws: &Aws, now: &Found<Self>) -> Result<Gone, CallError> {
+        if now.inputs.deletion_protection {
+            let open = Attributes::from([(PROTECTION.to_owned(), false.to_string())]);
+            now.inputs.set(aws, &now.physical, &open).await?;
+        }
         let send = || aws.elb.delete_load_balancer().load_balancer_arn(&now.physical).send();
         aws.call("elasticloadbalancing:DeleteLoadBalancer", &now.physical, send).await?;
         Ok(Gone::Now)
@@ -291,9 +297,8 @@ async fn observe(
         _ => Health::Ready,
     };
     let inputs = inputs(balancer, &attributes, tags::user(all));
-    let blocker = "deletion protection is on: set it to false and apply first";
-    let blockers: BTreeSet<String> = inputs.deletion_protection.then(|| blocker.to_owned()).into_iter().collect();
-    Ok(Some(Found { id, physical: arn.to_owned(), identity, health, inputs, outputs: outputs(balancer), blockers }))
+    let (physical, outputs, blockers) = (arn.to_owned(), outputs(balancer), BTreeSet::new());
+    Ok(Some(Found { id, physical, identity, health, inputs, outputs, blockers }))
 }
 
 fn inputs(balancer: &Sdk, attributes: &Attributes, tags: Tags) -> LoadBalancer {

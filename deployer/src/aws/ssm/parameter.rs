@@ -48,6 +48,12 @@ impl Handle<Parameter> {
     pub fn arn(&self) -> Out<ParameterArn> {
         self.output("arn")
     }
+
+    /// The version of its value: a whole number as text.
+    #[must_use]
+    pub fn version(&self) -> Text {
+        self.output("version")
+    }
 }
 
 impl Kind for Parameter {
@@ -55,9 +61,10 @@ impl Kind for Parameter {
         kind: "ssm.parameter",
         fields: &[
             Field::new("name").replaces(),
-            Field::new("value"),
-            Field::new("description"),
-            Field::new("tier"),
+            // Whatever is written of a parameter is another version of it.
+            Field::new("value").renews(&["version"]),
+            Field::new("description").renews(&["version"]),
+            Field::new("tier").renews(&["version"]),
             Field::new("tags").owned_by(Owner::Shared),
         ],
         order: Order::CreateFirst,

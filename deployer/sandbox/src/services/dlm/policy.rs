@@ -15,7 +15,8 @@ use crate::store::Resource;
 /// The role that the policy acts as: there, and trusting the service.
 fn role(ctx: &mut Ctx<'_>, arn: &str) -> Result<String, ApiError> {
     iam::authorise_pass(ctx, arn, "dlm.amazonaws.com")?;
-    let found = iam::role_by_arn(ctx, arn).filter(|role| iam::trusts(role, "dlm.amazonaws.com"));
+    let source = ctx.arn("dlm", "policy/policy-0");
+    let found = iam::role_by_arn(ctx, arn).filter(|role| iam::trusts_for(role, "dlm.amazonaws.com", &source));
     match found {
         Some(_) => Ok(arn.to_owned()),
         None => Err(invalid(format!("Invalid role: {arn} does not exist or cannot be assumed by dlm.amazonaws.com"))),

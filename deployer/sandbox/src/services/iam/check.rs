@@ -80,8 +80,8 @@ pub(super) fn permissions(text: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Whether a trust policy lets a service assume its role.
-pub(super) fn trusts(trust: &str, service: &str) -> bool {
+/// Whether a trust policy lets a service assume its role, on behalf of the resource `source` when it names one.
+pub(super) fn trusts(trust: &str, service: &str, source: Option<&str>) -> bool {
     let Ok(mut document) = serde_json::from_str::<Value>(trust) else { return false };
     // Trust policies have no resource; evaluation wants one.
     match &mut document["Statement"] {
@@ -89,5 +89,13 @@ pub(super) fn trusts(trust: &str, service: &str) -> bool {
         one => one["Resource"] = "*".into(),
     }
     let about = |kind: &str, name: &str| name == "*" || (kind == "Service" && name == service);
-    document::judge(&document, about, &Grant::new("sts:AssumeRole", "*")) == Ok(Some(true))
+    let grant = Grant::new("sts:AssumeRole", "*");
+    let grant = match source {
+        Some(source) => {
+            let account = source.split(':').nth(4).unwrap_or_default();
+            grant.key("aws:SourceArn", source).key("aws:SourceAccount", account)
+        }
+        None => grant,
+    };
+    document::judge(&document, about, &grant) == Ok(Some(true))
 }

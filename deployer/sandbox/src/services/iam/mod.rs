@@ -125,7 +125,13 @@ pub(crate) fn role_by_arn(ctx: &Ctx<'_>, role: &str) -> Option<Arc<Resource>> {
 /// Whether a role's trust policy lets a service assume it.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-service.html>
 pub(crate) fn trusts(role: &Resource, service: &str) -> bool {
-    check::trusts(role.text("_trust"), service)
+    check::trusts(role.text("_trust"), service, None)
+}
+
+/// The same when the service acts for a resource, which it names by its ARN (`aws:SourceArn`, `aws:SourceAccount`).
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html>
+pub(crate) fn trusts_for(role: &Resource, service: &str, source: &str) -> bool {
+    check::trusts(role.text("_trust"), service, Some(source))
 }
 
 fn unmodifiable(role: &Resource) -> Result<(), ApiError> {

@@ -7,14 +7,17 @@ use super::invalid;
 use crate::account::Ctx;
 use crate::error::ApiError;
 use crate::input::Input;
-use crate::services::iam::{authorise_pass, role_by_arn, trusts};
+use crate::services::iam::{authorise_pass, role_by_arn, trusts_for};
 
 /// The target of a request, with the defaults that AWS adds.
 pub(super) fn read(ctx: &mut Ctx<'_>, input: &Input) -> Result<Value, ApiError> {
     let target = input.object("Target").ok_or_else(|| input.missing("Target"))?;
     let (arn, role) = (target.string("Arn")?, target.string("RoleArn")?);
     authorise_pass(ctx, &role, "scheduler.amazonaws.com")?;
-    if !role_by_arn(ctx, &role).is_some_and(|role| trusts(&role, "scheduler.amazonaws.com")) {
+    // <https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html>
+    let group = input.opt_str("GroupName").unwrap_or("default");
+    let source = ctx.arn("scheduler", &format!("schedule-group/{group}"));
+    if !role_by_arn(ctx, &role).is_some_and(|role| trusts_for(&role, "scheduler.amazonaws.com", &source)) {
         // <https://docs.aws.amazon.com/scheduler/latest/UserGuide/troubleshooting.html>
         let message = "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.";
         return Err(invalid(message));

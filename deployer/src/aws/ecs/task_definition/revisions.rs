@@ -96,8 +96,13 @@ pub(super) async fn deregister(aws: &Aws, arn: &str) -> Result<(), CallError> {
 
 /// Takes every revision of a family out of use, and deletes them.
 pub(super) async fn clear(aws: &Aws, family: &str) -> Result<(), CallError> {
+    let mut heard = Ok(());
     for arn in list(aws, family, TaskDefinitionStatus::Active).await? {
-        deregister(aws, &arn).await?;
+        match deregister(aws, &arn).await {
+            // Whether AWS heard it is looked up; if it did, the revision is looked for no more, and must not stay.
+            Err(error) if error.class == Class::Ambiguous => heard = Err(error),
+            answer => answer?,
+        }
     }
     const ACTION: &str = "ecs:DeleteTaskDefinitions";
     for arns in list(aws, family, TaskDefinitionStatus::Inactive).await?.chunks(10) {
@@ -107,7 +112,7 @@ pub(super) async fn clear(aws: &Aws, family: &str) -> Result<(), CallError> {
             return Err(CallError::of_item(ACTION, family, failure.reason(), failure.detail()));
         }
     }
-    Ok(())
+    heard
 }
 
 async fn list(aws: &Aws, family: &str, status: TaskDefinitionStatus) -> Result<Vec<String>, CallError> {

@@ -437,3 +437,46 @@ permissions = [{ actions = ["s3:*"], resources = ["*"] }]
      help: name the actions that the tasks need, or the ARNs
     "#);
 }
+
+#[test]
+fn a_file_system_that_nobody_may_write_lets_nobody_in() {
+    insta::assert_snapshot!(bad_with(
+        r#"[cluster]
+[services.web]
+read_only = true
+"#
+    ), @r#"
+     × `web` has `read_only` and `exec`
+      ╭─[wharf.toml:6:1]
+    5 │ [services.web]
+    6 │ read_only = true
+      · ────┬────
+      ·     ╰── the agent that lets you in has to write
+      ╰────
+     help: add `exec = false`, or leave `read_only` out
+    "#);
+}
+
+#[test]
+fn more_ranges_than_a_rule_takes_cannot_move_at_once() {
+    insta::assert_snapshot!(bad_with(
+        r#"[cluster]
+[edge]
+domain = "shop.example.com"
+zone = "example.com"
+[services.web]
+port = 8000
+deploy = "canary"
+allow = ["192.0.2.0/28", "192.0.2.32/28", "192.0.2.64/28", "192.0.2.96/28", "192.0.2.128/28"]
+"#
+    ), @r#"
+     × `services.web.allow` has too many ranges for `canary`
+       ╭─[wharf.toml:11:9]
+    10 │ deploy = "canary"
+    11 │ allow = ["192.0.2.0/28", "192.0.2.32/28", "192.0.2.64/28", "192.0.2.96/28", "192.0.2.128/28"]
+       ·         ──────────────────────────────────────────┬──────────────────────────────────────────
+       ·                                                   ╰── 5, and one rule takes 4
+       ╰────
+     help: write fewer and wider ranges, or `deploy = "rolling"`
+    "#);
+}
