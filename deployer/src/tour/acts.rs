@@ -9,8 +9,6 @@ use crate::aws::Aws;
 use crate::operations::Planned;
 use crate::report::{Failure, plan as shown};
 
-/// The security group of the database, which somebody opens behind Wharf's back.
-const GROUP: &str = "network.database-security-group";
 /// After so long EC2 tells everybody of a change.
 const SEEN: Duration = Duration::from_secs(30);
 
@@ -101,7 +99,7 @@ impl Tour<'_> {
         tokio::time::sleep(SEEN).await;
         let drift = session.drift(&stack, &Options::default()).await?;
         self.say(&mut act, |paint| shown::drift(&drift, paint));
-        if drift.iter().map(|drift| drift.id.as_str()).ne([GROUP]) {
+        if drift.iter().map(|drift| drift.id.as_str()).ne([self.opened()]) {
             return Err(self.wrong("the drift is not what was done"));
         }
         self.plan(&mut act, &session).await?;
@@ -115,10 +113,19 @@ impl Tour<'_> {
         Ok(())
     }
 
+    /// The security group that somebody opens behind Wharf's back.
+    fn opened(&self) -> &'static str {
+        match self.config.database {
+            Some(_) => "network.database-security-group",
+            None => "network.tasks-security-group",
+        }
+    }
+
     fn security_group(&self, planned: &Planned) -> Result<String, Failure> {
-        let group = planned.world.found.iter().find(|found| found.id.as_str() == GROUP);
+        let wanted = self.opened();
+        let group = planned.world.found.iter().find(|found| found.id.as_str() == wanted);
         let id = group.and_then(|group| group.outputs.get("id")).and_then(Value::as_text);
-        id.ok_or_else(|| self.wrong(format!("{GROUP} is not there")))
+        id.ok_or_else(|| self.wrong(format!("{wanted} is not there")))
     }
 
     /// What is in the account that was not there at the beginning.

@@ -52,7 +52,7 @@ pub(super) fn on_timer(ctx: &mut Ctx<'_>, id: &str) {
 
 fn act(ctx: &mut Ctx<'_>, policy: &Resource, now: i64) {
     let role = iam::role_by_arn(ctx, policy.text("ExecutionRoleArn"));
-    let source = ctx.arn("dlm", &format!("policy/{}", policy.id));
+    let source = ctx.arn("dlm", format!("policy/{}", policy.id));
     if !role.is_some_and(|role| iam::trusts_for(&role, "dlm.amazonaws.com", &source)) {
         // <https://docs.aws.amazon.com/dlm/latest/APIReference/API_LifecyclePolicy.html>
         ctx.update(POLICY, &policy.id, |policy| {

@@ -16,7 +16,7 @@ pub(super) fn read(ctx: &mut Ctx<'_>, input: &Input) -> Result<Value, ApiError> 
     authorise_pass(ctx, &role, "scheduler.amazonaws.com")?;
     // <https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html>
     let group = input.opt_str("GroupName").unwrap_or("default");
-    let source = ctx.arn("scheduler", &format!("schedule-group/{group}"));
+    let source = ctx.arn("scheduler", format!("schedule-group/{group}"));
     if !role_by_arn(ctx, &role).is_some_and(|role| trusts_for(&role, "scheduler.amazonaws.com", &source)) {
         // <https://docs.aws.amazon.com/scheduler/latest/UserGuide/troubleshooting.html>
         let message = "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.";
