@@ -21,7 +21,10 @@ import botocore.session
 import botocore.validate
 
 # Signing names, as AWS's endpoints see them, and botocore's names where they differ.
-MODELS = {"rds": "rds", "ec2": "ec2", "logs": "logs", "monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi"}
+MODELS = {
+    "monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi", "elasticloadbalancing": "elbv2",
+    "application-autoscaling": "application-autoscaling",
+}
 # Errors that every service may answer and that no model lists.
 COMMON = {
     "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Throttling", "ThrottlingException",
@@ -70,9 +73,8 @@ def uncbor(raw):
     return parser.parse_data_item(parser.get_peekable_stream_from_bytes(raw)) if raw else {}
 
 
-def unrest(exchange, operation, raw):
-    """The input of a call by its path: what the path and the query hold, and the body."""
-    value = json.loads(raw or b"{}")
+def unrest(exchange, operation, value, faults):
+    """The input of a call by its path: what the path and the query hold, beside what the body does."""
     path, _, query = exchange["uri"].partition("?")
     template = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(operation.http["requestUri"]))
     labels = re.fullmatch(template, path)
@@ -82,8 +84,30 @@ def unrest(exchange, operation, raw):
         if place == "uri" and labels:
             value[member] = urllib.parse.unquote(labels.group(name))
         elif place == "querystring" and name in given:
-            value[member] = given[name] if shape.type_name == "list" else given[name][0]
+            value[member] = given[name] if shape.type_name == "list" else scalar(shape, given[name][0], member, faults)
     return value
+
+
+def unxml(shape, element, path, faults):
+    """What an element of a request's body holds, by the model's shapes."""
+    kind = shape.type_name
+    if kind == "structure":
+        names = {inner.serialization.get("name", member): member for member, inner in shape.members.items()}
+        found = {}
+        for child in element:
+            if local(child.tag) not in names:
+                faults.add(path, f"unknown member {local(child.tag)}")
+                continue
+            member = names[local(child.tag)]
+            found[member] = unxml(shape.members[member], child, f"{path}.{member}", faults)
+        return found
+    if kind == "list":
+        item = shape.member.serialization.get("name", "member")
+        for child in element:
+            if local(child.tag) != item:
+                faults.add(path, f"an item is called {local(child.tag)}, not {item}")
+        return [unxml(shape.member, child, f"{path}[{n}]", faults) for n, child in enumerate(element)]
+    return scalar(shape, element.text or "", path, faults)
 
 
 def local(tag):
@@ -263,7 +287,13 @@ def check_request(exchange, operation, faults):
     elif protocol == "smithy-rpc-v2-cbor":
         value = uncbor(raw)
     elif protocol == "rest-json":
-        value = unrest(exchange, operation, raw)
+        value = unrest(exchange, operation, json.loads(raw or b"{}"), faults)
+    elif protocol == "rest-xml":
+        root = ElementTree.fromstring(raw) if raw else None
+        value = {} if root is None else unxml(shape, root, "", faults)
+        value = value if shape is None else unrest(exchange, operation, value, faults)
+        if shape is None:
+            return None if not value else faults.add("", f"takes nothing, got {sorted(value)}")
     else:
         return faults.add("", f"no judge for protocol {protocol}")
     walk(shape, value, "", faults)
@@ -298,7 +328,8 @@ def walk_xml(shape, element, path, faults, ec2):
             if inner.type_name == "list" and inner.serialization.get("flattened"):
                 inner = inner.member
             walk_xml(inner, child, f"{path}.{member}", faults, ec2)
-        missing = [member for member in shape.required_members if member not in seen]
+        elsewhere = {member for member, inner in shape.members.items() if "location" in inner.serialization}
+        missing = [member for member in shape.required_members if member not in seen | elsewhere]
         for member in missing:
             if shape.members[member].type_name != "list":
                 faults.add(path, f"required member {member} is not there")
@@ -373,6 +404,10 @@ def check_response(exchange, operation, faults):
             faults.add("", f"answers nothing, got {[local(child.tag) for child in inner]}")
         if shape is None:
             return None
+    elif protocol == "rest-xml":
+        if shape is None:
+            return None
+        element = root
     else:
         wrapper = shape.serialization.get("resultWrapper") if shape is not None else None
         children = {local(child.tag): child for child in root}

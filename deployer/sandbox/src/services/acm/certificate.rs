@@ -167,7 +167,11 @@ pub(super) fn list(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let size = usize::try_from(input.opt_int("MaxItems")?.unwrap_or(1000)).unwrap_or(1000);
     let page = page::<Value>(summaries, input.opt_str("NextToken"), size)
         .ok_or_else(|| refuse("InvalidArgsException", "The token is not valid"))?;
-    Ok(json!({"CertificateSummaryList": page.items, "NextToken": page.next}))
+    let mut answer = json!({"CertificateSummaryList": page.items});
+    if let Some(next) = page.next {
+        answer["NextToken"] = next.into();
+    }
+    Ok(answer)
 }
 
 fn summary(ctx: &Ctx<'_>, certificate: &Resource) -> Value {
