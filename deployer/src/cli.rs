@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::commands::{
-    apply, completions, destroy, drift, env, history, import, outputs, plan, policy, sandbox, unlock,
+    apply, completions, deploy, destroy, drift, env, history, import, outputs, plan, policy, rollback, sandbox, unlock,
 };
 
 /// Stands up and keeps a production AWS platform for containerised web applications.
@@ -74,6 +74,10 @@ pub enum Command {
     Destroy(destroy::Arguments),
     /// Show what was changed outside of wharf; exit code 2 if anything was
     Drift(drift::Arguments),
+    /// Bring out another image of a service, and wait until it runs
+    Deploy(deploy::Arguments),
+    /// Bring out the image that a service ran before
+    Rollback(rollback::Arguments),
     /// Show what the stack has, and whether it is well
     Status,
     /// Show the stacks of the account's region

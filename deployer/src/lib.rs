@@ -10,5 +10,6 @@ pub mod operations;
 pub mod platform;
 pub mod policy;
 pub mod report;
+pub mod rollout;
 pub mod surroundings;
 mod tour;

@@ -4,6 +4,7 @@ mod apply;
 mod destroy;
 mod error;
 mod record;
+mod rollout;
 mod table;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ use wharf_engine::{
 pub use apply::{Applied, Apply, Approval, Who};
 pub use destroy::Left;
 pub use error::{Error, GuardError};
+pub use rollout::{Deploy, Deployed, RolloutError, Serves, Wanted};
 pub use table::TABLE;
 
 use crate::aws::connect::{self, Connection, connect};

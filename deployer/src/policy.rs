@@ -13,6 +13,8 @@ pub enum For {
     Plan,
     /// To look and to change: apply, destroy.
     Apply,
+    /// To bring out another image of a service: deploy, rollback.
+    Deploy,
 }
 
 /// A managed policy has at most so many characters; a role takes ten of them.
@@ -34,6 +36,9 @@ type Conditions = BTreeSet<(&'static str, String, String)>;
 /// where one would be longer than IAM takes.
 #[must_use]
 pub fn policies(scope: &Scope, purpose: For) -> Vec<Json> {
+    if purpose == For::Deploy {
+        return documents(&rollouts(), scope, purpose, LONGEST);
+    }
     let grants: Vec<Grant> = kinds().iter().flat_map(|kind| kind.grants()).chain(own()).collect();
     documents(&grants, scope, purpose, LONGEST)
 }
@@ -56,9 +61,19 @@ fn own() -> Vec<Grant> {
     ]
 }
 
+/// What a rollout needs: of the table only the records of rollouts.
+fn rollouts() -> Vec<Grant> {
+    const TABLE: &[&str] = &["arn:{partition}:dynamodb:{region}:{account}:table/wharf-{stack}"];
+    const OF_ROLLOUTS: &[(&str, &str, &str)] = &[("ForAllValues:StringEquals", "dynamodb:LeadingKeys", "rollout")];
+    let mut grants = crate::aws::ecs::rollout::grants();
+    grants.push(Grant::read(&["ec2:DescribeAvailabilityZones", "sts:GetCallerIdentity"]));
+    grants.push(Grant::write(&["dynamodb:GetItem", "dynamodb:PutItem"], TABLE).when(OF_ROLLOUTS));
+    grants
+}
+
 /// The grants as documents of at most so many characters.
 fn documents(grants: &[Grant], scope: &Scope, purpose: For, longest: usize) -> Vec<Json> {
-    let needed = grants.iter().filter(|grant| grant.reads || purpose == For::Apply);
+    let needed = grants.iter().filter(|grant| grant.reads || purpose != For::Plan);
     let mut documents = vec![Vec::new()];
     for statement in merged(needed, scope).into_iter().flat_map(|statement| cut(statement, longest)) {
         // The first document that has room: statements are few.
@@ -237,6 +252,18 @@ mod tests {
                 for name in ["{stack}", "{account}", "{region}", "{partition}"] {
                     assert!(!conditions.contains(name), "{conditions}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn an_apply_may_do_what_a_deploy_may() {
+        let (deploy, apply) = (policies(&scope(), For::Deploy), policies(&scope(), For::Apply));
+        assert!(actions(&deploy).is_subset(&actions(&apply)));
+        for statement in statements(&deploy) {
+            let everything = texts(&statement["Resource"]).contains(&"*");
+            for action in texts(&statement["Action"]).into_iter().filter(|_| everything) {
+                assert!(["Describe", "List", "Get"].iter().any(|verb| action.contains(verb)), "{action} on everything");
             }
         }
     }

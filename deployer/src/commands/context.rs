@@ -98,15 +98,16 @@ impl Context<'_> {
     /// Reads the stack file and connects to the stack's account.
     pub(super) async fn open(&self) -> Result<Open, Stop> {
         let config = self.config()?;
-        let session = self.session(&config).await?;
+        let session = self.session(&config, config.hosted_zone()).await?;
         let stack = platform::stack(&config, &session.connection().site()).map_err(Failure::from)?;
         Ok(Open { config, session, stack })
     }
 
-    async fn session(&self, config: &Config) -> Result<Session, Failure> {
+    /// Connects to the stack's account. `zone` is a hosted zone that is looked for meanwhile.
+    pub(super) async fn session(&self, config: &Config, zone: Option<String>) -> Result<Session, Failure> {
         let run = surroundings::run_id().map_err(|error| Failure::ours("cannot name this run").because(&error))?;
         let account = config.stack.account.as_ref().map(ToString::to_string);
-        let connect = Connect { zone: config.hosted_zone(), ..self.connect(config.stack.region.as_str()) };
+        let connect = Connect { zone, ..self.connect(config.stack.region.as_str()) };
         let session = Session::open(&connect, config.stack.name.as_str(), account.as_deref(), &run, self.observer());
         Ok(session.await?)
     }

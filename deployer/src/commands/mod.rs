@@ -4,6 +4,7 @@ pub mod apply;
 mod check;
 pub mod completions;
 mod context;
+pub mod deploy;
 pub mod destroy;
 pub mod drift;
 pub mod env;
@@ -12,6 +13,7 @@ pub mod import;
 pub mod outputs;
 pub mod plan;
 pub mod policy;
+pub mod rollback;
 mod running;
 pub mod sandbox;
 mod stacks;
@@ -89,6 +91,8 @@ async fn calling(command: &Command, context: &Context<'_>) -> Result<Done, Stop>
         Command::Apply(arguments) => apply::apply(arguments, context).await,
         Command::Destroy(arguments) => destroy::destroy(arguments, context).await,
         Command::Drift(arguments) => drift::drift(arguments, context).await,
+        Command::Deploy(arguments) => deploy::deploy(arguments, context).await,
+        Command::Rollback(arguments) => rollback::rollback(arguments, context).await,
         Command::Status => status::status(context).await,
         Command::Stacks => stacks::stacks(context).await,
         Command::Outputs(arguments) => outputs::outputs(arguments, context).await,

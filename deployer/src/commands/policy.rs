@@ -15,6 +15,8 @@ pub enum Purpose {
     Plan,
     /// Everything
     Apply,
+    /// Another image of a service: deploy, rollback
+    Deploy,
 }
 
 /// Arguments of `policy`.
@@ -38,7 +40,11 @@ pub(super) fn policy(arguments: &Arguments, context: &Context<'_>) -> Result<Don
         partition: partition(&region).to_owned(),
         region,
     };
-    let purpose = if arguments.purpose == Purpose::Plan { For::Plan } else { For::Apply };
+    let purpose = match arguments.purpose {
+        Purpose::Plan => For::Plan,
+        Purpose::Apply => For::Apply,
+        Purpose::Deploy => For::Deploy,
+    };
     let documents = policies(&scope, purpose);
     let count = documents.len();
     let text = match (arguments.part, documents.as_slice()) {

@@ -1,4 +1,4 @@
-//! The stack's own table: who may write (the lock), and what was done (the history).
+//! The stack's own table: who may write (the lock), what was done (the history), and what services run (the rollouts).
 //!
 //! It is no state: losing it loses reasons and the past, never a resource. One item a record, keys `pk` and `sk`;
 //! roles are limited by leading key.
@@ -6,9 +6,11 @@
 mod history;
 mod item;
 mod lock;
+mod rollouts;
 
 pub use history::{Applied, Entry, History, HistoryError, Verdict};
 pub use lock::{Holder, Lock, LockError, Timing};
+pub use rollouts::{Claim, ClaimError};
 
 use crate::aws::dynamodb::table::Table;
 use crate::aws::units::Days;

@@ -2,6 +2,7 @@
 
 use wharf_engine::{IllegalTransition, Moved, PlanError};
 
+use super::rollout::RolloutError;
 use crate::aws::{CallError, ConnectError};
 use crate::ledger::{HistoryError, LockError};
 
@@ -45,6 +46,9 @@ pub enum Error {
     /// The plan that was approved is not what would be done now.
     #[error(transparent)]
     Moved(#[from] Moved),
+    /// A rollout cannot be carried out.
+    #[error(transparent)]
+    Rollout(#[from] RolloutError),
     /// A fault in the engine or its driver.
     #[error(transparent)]
     Run(#[from] IllegalTransition),

@@ -7,8 +7,8 @@ use wharf_engine::{Blocker, Class, PlanError};
 use super::printer::Paint;
 use crate::aws::{CallError, ConnectError};
 use crate::config::{LoadError, Problems};
-use crate::ledger::{HistoryError, LockError};
-use crate::operations;
+use crate::ledger::{ClaimError, HistoryError, LockError};
+use crate::operations::{self, RolloutError};
 use crate::platform::BuildError;
 
 /// Whose it is to mend.
@@ -220,7 +220,38 @@ impl From<operations::Error> for Failure {
             Error::Table(..) => without_causes(Kind::Refused, &error),
             Error::Plan(error) => error.into(),
             Error::Moved(_) => without_causes(Kind::Conflict, &error).hint("plan again, and look at what is different"),
+            Error::Rollout(error) => error.into(),
             Error::Run(_) => Self::ours("the run went wrong").because(&error),
+        }
+    }
+}
+
+impl From<RolloutError> for Failure {
+    fn from(error: RolloutError) -> Self {
+        match error {
+            RolloutError::Call(error) => error.into(),
+            RolloutError::Claim(error) => error.into(),
+            RolloutError::Illegal(_) => Self::ours("the rollout went wrong").because(&error),
+            RolloutError::NoService(_) => without_causes(Kind::Refused, &error).hint("`wharf apply` makes it"),
+            RolloutError::NoImage { .. } | RolloutError::NoRelease { .. } => without_causes(Kind::Refused, &error)
+                .hint("nothing was changed; push the image first, or name another by `--tag` or `--digest`"),
+            RolloutError::NothingBefore(_) => without_causes(Kind::Refused, &error)
+                .hint("nothing was changed; `wharf deploy SERVICE --tag TAG` brings any image out"),
+            RolloutError::NoContainer(_) | RolloutError::Elsewhere { .. } => without_causes(Kind::Refused, &error),
+        }
+    }
+}
+
+impl From<ClaimError> for Failure {
+    fn from(error: ClaimError) -> Self {
+        match error {
+            ClaimError::Call(error) => error.into(),
+            ClaimError::Held { .. } => without_causes(Kind::Conflict, &error)
+                .hint("wait for it to end; a run that has died loses its claim within a minute"),
+            ClaimError::Lost(_) => without_causes(Kind::Conflict, &error).hint("look at the service, and deploy again"),
+            ClaimError::NoTable(_) => without_causes(Kind::Refused, &error).hint("run `wharf apply`"),
+            ClaimError::Malformed { .. } => without_causes(Kind::Conflict, &error)
+                .hint("use the wharf that wrote it, or delete the item `rollout` of the stack's table"),
         }
     }
 }

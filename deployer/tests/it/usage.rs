@@ -126,3 +126,21 @@ fn the_version_and_a_check_are_there_at_once() {
     // The target is 30 ms on an idle machine; this only notices a runtime or a network that crept in.
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
 }
+
+#[test]
+fn what_cannot_be_deployed_is_said_before_any_call() {
+    let dir = Dir::new("deploy");
+    let services = "[services.web]\nport = 8000\n[services.tidy]\nschedule = \"rate(1 hour)\"\n[cluster]\n";
+    let file = dir.write("wharf.toml", &format!("{GOOD}{services}"));
+    for (arguments, words) in [
+        (&["deploy", "shop"][..], "there is no service `shop` in the stack file"),
+        (&["rollback", "shop"], "the stack file has tidy, web"),
+        (&["deploy", "tidy"], "`tidy` is a periodic task: deploying one is not built yet"),
+        (&["deploy", "web", "--digest", "v1"], "`v1` is no digest"),
+        (&["deploy", "web", "--digest", "sha256:0", "--tag", "v1"], "cannot be used with"),
+    ] {
+        let output = run(&[arguments, &["--config", &file, "--endpoint-url", NOWHERE]].concat());
+        ends_with(&output, 2);
+        assert!(err(&output).contains(words), "{}", err(&output));
+    }
+}

@@ -14,6 +14,7 @@ mod models;
 mod platform;
 mod recorded;
 mod replace;
+mod rollout;
 mod rows;
 mod secrets;
 mod sigkill;

@@ -1,5 +1,6 @@
 //! ECR: where images are pushed to.
 
+pub mod images;
 pub mod repository;
 
 mod tagging;

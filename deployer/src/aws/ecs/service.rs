@@ -3,8 +3,8 @@
 //! A change of it is a deployment, which takes minutes and can fail. AWS then goes back to what ran before, and the
 //! service looks well again: so a run remembers the deployment that its change began, and that one has to complete.
 
-mod cause;
-mod observe;
+pub(super) mod cause;
+pub(super) mod observe;
 mod write;
 
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,7 @@ use crate::aws::out::{Handle, Out, Text};
 use crate::aws::servicediscovery::service::DiscoveryServiceArn;
 use crate::aws::tags::Tags;
 use crate::aws::units::Seconds;
+use crate::ledger::Claim;
 
 /// An ECS service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -243,11 +244,21 @@ impl Kind for Service {
         if changed.0.iter().all(|field| field == "tags") {
             return Ok(Some(now.outputs.clone()));
         }
-        if changed.has("task_definition") {
-            self.check_images(aws, now).await?;
-        }
         let request = self.change(aws, now, changed)?;
-        let answer = aws.call(ACTION, &now.physical, || request.clone().send()).await?;
+        let send = async || aws.call(ACTION, &now.physical, || request.clone().send()).await;
+        let answer = if changed.has("task_definition") {
+            let claim = write::claim(aws, &now.physical).await?;
+            let told = async {
+                self.check_images(aws, now).await?;
+                claim.as_ref().map_or(Ok(()), Claim::fresh)?;
+                send().await
+            };
+            let told = told.await;
+            write::release(claim).await;
+            told?
+        } else {
+            send().await?
+        };
         let service = answer.service.ok_or_else(|| CallError::lacks(ACTION, "service"))?;
         observe::remember(aws, &now.id, &service);
         Ok(None)
@@ -272,6 +283,7 @@ impl Kind for Service {
         const ROLES: &[&str] = &["arn:{partition}:iam::{account}:role/wharf/{stack}/*"];
         const TO_ECS: &[(&str, &str, &str)] = &[("StringEquals", "iam:PassedToService", "ecs.amazonaws.com")];
         const CHANGE: &[&str] = &["ecs:UpdateService", "ecs:DeleteService", "ecs:TagResource", "ecs:UntagResource"];
+        const TABLE: &[&str] = &["arn:{partition}:dynamodb:{region}:{account}:table/wharf-{stack}"];
         const LOGS: &[&str] = &["arn:{partition}:logs:{region}:{account}:log-group:*{stack}*"];
         vec![
             Grant::read(&["ecs:ListServices", "ecs:DescribeServices", "ecs:DescribeTaskDefinition"]),
@@ -282,6 +294,9 @@ impl Kind for Service {
             Grant::write(CHANGE, SERVICE).when(OF_THIS_STACK),
             Grant::write(&["ecs:GetTaskProtection", "ecs:UpdateTaskProtection"], TASKS),
             Grant::write(&["iam:PassRole"], ROLES).when(TO_ECS),
+            // Whoever changes what a service runs claims the record of its rollouts.
+            Grant { reads: true, ..Grant::write(&["dynamodb:GetItem"], TABLE) },
+            Grant::write(&["dynamodb:PutItem"], TABLE),
         ]
     }
 }

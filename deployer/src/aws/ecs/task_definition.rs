@@ -7,6 +7,7 @@
 pub mod container;
 mod observe;
 mod revisions;
+pub mod rolled;
 
 use std::collections::BTreeMap;
 

@@ -14,7 +14,7 @@ const TASKS: usize = 3;
 const LINES: i32 = 5;
 
 /// How far the service has come with the deployment that this run began, or with the one it is at.
-pub(super) async fn health(aws: &Aws, id: &LogicalId, service: &Sdk) -> Result<Health, CallError> {
+pub(in crate::aws::ecs) async fn health(aws: &Aws, id: &LogicalId, service: &Sdk) -> Result<Health, CallError> {
     let all = service.deployments();
     let noted = aws.noted(id);
     let begun = noted.as_deref().and_then(|noted| noted.split_once(' '));
@@ -62,7 +62,7 @@ async fn settled(aws: &Aws, service: &Sdk, deployment: &SdkDeployment) -> Result
 }
 
 /// What the newest event says when it is about tasks that find no place.
-fn unplaced(service: &Sdk) -> Option<String> {
+pub(in crate::aws::ecs) fn unplaced(service: &Sdk) -> Option<String> {
     let newest = service.events().first().and_then(|event| event.message())?;
     newest.contains("unable to place").then(|| newest.to_owned())
 }

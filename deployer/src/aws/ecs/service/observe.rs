@@ -15,7 +15,7 @@ use crate::aws::tags;
 use crate::aws::units::Seconds;
 
 /// Remembers the deployment that a change began.
-pub(super) fn remember(aws: &Aws, id: &LogicalId, service: &Sdk) {
+pub(in crate::aws::ecs) fn remember(aws: &Aws, id: &LogicalId, service: &Sdk) {
     let begun = service.deployments().iter().find(|one| one.status() == Some("PRIMARY"));
     if let Some(deployment) = begun {
         let at = deployment.created_at().map_or(0, aws_smithy_types::DateTime::secs);
