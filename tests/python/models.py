@@ -39,11 +39,14 @@ AWS_ITSELF = {
     # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InternetGatewayAttachment.html (`available` when
     # attached to a VPC)
     ("InternetGatewayAttachment.State", "available"),
+    # https://docs.aws.amazon.com/acm/latest/userguide/gs-acm-describe.html (its example: `RSA-2048`)
+    ("KeyAlgorithm", "RSA-2048"),
 }
 session = botocore.session.get_session()
 loader = session.get_component("data_loader")
 # The members of those, by the names of their enumerations.
-ENUMS_OF = {"State": "VpcEndpoint.State", "AttachmentStatus": "InternetGatewayAttachment.State"}
+ENUMS_OF = {"State": "VpcEndpoint.State", "AttachmentStatus": "InternetGatewayAttachment.State",
+            "KeyAlgorithm": "KeyAlgorithm"}
 models = {}
 
 
@@ -76,8 +79,8 @@ def uncbor(raw):
 def unrest(exchange, operation, value, faults):
     """The input of a call by its path: what the path and the query hold, beside what the body does."""
     path, _, query = exchange["uri"].partition("?")
-    template = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(operation.http["requestUri"]))
-    labels = re.fullmatch(template, path)
+    template = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(operation.http["requestUri"].rstrip("/")))
+    labels = re.fullmatch(template, path.rstrip("/"))
     given = urllib.parse.parse_qs(query)
     for member, shape in operation.input_shape.members.items():
         place, name = shape.serialization.get("location"), shape.serialization.get("name", member)
@@ -379,9 +382,10 @@ def check_response(exchange, operation, faults):
                 "headers": botocore.compat.HTTPHeaders.from_pairs(map(tuple, exchange["response_headers"]))}
     try:
         parsed = parser.parse(response, shape)
-    except botocore.parsers.ResponseParserError as error:
-        return faults.add("", f"botocore cannot parse it: {error}")
-    if not parsed["ResponseMetadata"].get("RequestId"):
+    except (botocore.parsers.ResponseParserError, KeyError) as error:
+        return faults.add("", f"botocore cannot parse it: {error!r}")
+    # botocore reads no header of an answer without a shape.
+    if not parsed["ResponseMetadata"].get("RequestId") and not response["headers"].get("x-amzn-requestid"):
         faults.add("", "no request id")
     if exchange["status"] >= 300:
         return check_error(exchange, operation, raw, parsed, faults)

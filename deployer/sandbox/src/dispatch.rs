@@ -241,3 +241,8 @@ fn server_error(protocol: Protocol) -> ApiError {
 pub(crate) fn nothing() -> Value {
     Value::Object(serde_json::Map::new())
 }
+
+/// The same of a query service's operation whose result has no members: its element is there, and empty.
+pub(crate) fn empty_result() -> Value {
+    Value::Null
+}

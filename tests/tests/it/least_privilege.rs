@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use wharf::aws::Scope;
 use wharf::policy::{For, policies};
 use wharf_sandbox::{Ending, Policy, Sandbox};
-use wharf_tests::stack::{World, in_virtual_time, users_config};
+use wharf_tests::stack::{World, in_virtual_time, whole_config};
 
 /// Statements of all the documents for this purpose: a role has all of them attached.
 fn statements(purpose: For) -> Vec<Value> {
@@ -47,7 +47,7 @@ async fn apply(world: &World, what: &str) {
 }
 
 async fn life() -> World {
-    let mut world = World::new(8, users_config());
+    let mut world = World::new(8, whole_config());
     limit(&world.sandbox, For::Apply);
     apply(&world, "apply").await;
     world.config.database.as_mut().expect("it has a database").backup_days += 7;
@@ -71,7 +71,7 @@ fn the_apply_policy_is_enough_for_apply_update_mending_drift_and_destroy() {
 #[test]
 fn the_plan_policy_is_enough_to_plan_to_see_drift_and_status_and_for_no_write() {
     in_virtual_time(async {
-        let world = World::calm(8, users_config());
+        let world = World::calm(8, whole_config());
         apply(&world, "apply").await;
         limit(&world.sandbox, For::Plan);
         let before = world.sandbox.call_log().len();

@@ -1,7 +1,7 @@
 //! What goes over the wire, held against AWS's own service models: the sandbox and Wharf may not share a misconception.
 
 use wharf_sandbox::Sandbox;
-use wharf_tests::stack::{World, in_virtual_time, users_config};
+use wharf_tests::stack::{World, in_virtual_time, whole_config};
 use wharf_tests::{python, target};
 
 /// Takes back what only the stack's own runs may change.
@@ -15,7 +15,7 @@ fn drift(sandbox: &Sandbox) {
 #[test]
 fn every_request_and_response_of_a_stacks_life_is_valid_by_awss_service_models() {
     let sandbox = in_virtual_time(async {
-        let mut world = World::new(5, users_config());
+        let mut world = World::new(5, whole_config());
         world.final_snapshot = false;
         world.sandbox.record();
         assert!(world.apply().await.expect("the stack can be applied").complete());

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{authorise, instance, invalid, named};
 use crate::account::Ctx;
-use crate::dispatch::nothing;
+use crate::dispatch::empty_result;
 use crate::error::{ApiError, Outcome};
 use crate::input::Input;
 use crate::services::shared::shown;
@@ -52,7 +52,7 @@ pub(super) fn put(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     });
     let hook = ctx.resource(KIND, format!("{}/{name}", group.id), hook);
     ctx.insert(hook);
-    Ok(nothing())
+    Ok(empty_result())
 }
 
 pub(super) fn delete(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
@@ -64,7 +64,7 @@ pub(super) fn delete(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
         return Err(invalid(format!("No Lifecycle Hook found with name: {name}")));
     }
     ctx.remove(KIND, &id);
-    Ok(nothing())
+    Ok(empty_result())
 }
 
 /// At the end of an instance both results mean that it goes.
@@ -77,7 +77,7 @@ pub(super) fn complete(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
         return Err(invalid(format!("No active Lifecycle Action found for hook {hook} with result {result}")));
     }
     instance::proceed(ctx, input.str("InstanceId")?);
-    Ok(nothing())
+    Ok(empty_result())
 }
 
 pub(super) fn describe(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{activity, authorise, hook, invalid, launch, look_after, named, paged};
 use crate::account::Ctx;
 use crate::clock::later;
-use crate::dispatch::nothing;
+use crate::dispatch::{empty_result, nothing};
 use crate::error::{ApiError, Outcome, refuse};
 use crate::input::Input;
 use crate::services::ec2;
@@ -224,7 +224,7 @@ pub(super) fn set_protection(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     for id in ids {
         super::group::protect(ctx, &group.id, &id, protected);
     }
-    Ok(nothing())
+    Ok(empty_result())
 }
 
 pub(super) fn set_health(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {

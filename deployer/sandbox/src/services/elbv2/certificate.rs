@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{LISTENER, configuration, invalid, paged};
 use crate::account::Ctx;
-use crate::dispatch::nothing;
+use crate::dispatch::empty_result;
 use crate::error::{ApiError, Outcome, refuse};
 use crate::input::Input;
 use crate::services::acm;
@@ -82,7 +82,7 @@ pub(super) fn remove(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     ctx.update(LISTENER.kind, &listener.id, |listener| {
         listener.list_mut("_more").retain(|arn| !gone.iter().any(|other| arn == other));
     });
-    Ok(nothing())
+    Ok(empty_result())
 }
 
 pub(super) fn describe(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::account::Ctx;
 use crate::authorise::Grant;
-use crate::dispatch::nothing;
+use crate::dispatch::empty_result;
 use crate::error::{ApiError, Outcome, refuse};
 use crate::input::Input;
 use crate::services::shared::shown;
@@ -191,7 +191,7 @@ pub(super) fn modify(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
 pub(super) fn delete(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let listener = LISTENER.permitted(ctx, "DeleteListener", input.str("ListenerArn")?)?;
     remove(ctx, &listener.id);
-    Ok(nothing())
+    Ok(empty_result())
 }
 
 /// Takes a listener away with its rules.

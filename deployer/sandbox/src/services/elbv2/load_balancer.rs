@@ -12,7 +12,7 @@ use super::{
 };
 use crate::account::Ctx;
 use crate::authorise::Grant;
-use crate::dispatch::nothing;
+use crate::dispatch::empty_result;
 use crate::error::{ApiError, Outcome, refuse};
 use crate::input::Input;
 use crate::services::ec2::interface::{self, Wanted};
@@ -228,7 +228,7 @@ pub(super) fn delete(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     BALANCER.well_formed(ctx, &arn)?;
     let found = ctx.get(BALANCER.kind, &arn);
     authorise_on(ctx, "DeleteLoadBalancer", &arn, found.as_deref())?;
-    let Some(balancer) = found else { return Ok(nothing()) };
+    let Some(balancer) = found else { return Ok(empty_result()) };
     if balancer.attrs["_attributes"]["deletion_protection.enabled"] == "true" {
         let message = format!("Load balancer '{arn}' cannot be deleted because deletion protection is enabled");
         return Err(refuse("OperationNotPermitted", message));
@@ -238,7 +238,7 @@ pub(super) fn delete(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     }
     ctx.remove(BALANCER.kind, &arn);
     ctx.after(INTERFACES_STAY, BALANCER.kind, &arn, "interfaces-gone");
-    Ok(nothing())
+    Ok(empty_result())
 }
 
 pub(super) fn on_timer(ctx: &mut Ctx<'_>, timer: &Timer) {

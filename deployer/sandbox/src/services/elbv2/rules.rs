@@ -8,7 +8,7 @@ use super::{
 };
 use crate::account::Ctx;
 use crate::authorise::Grant;
-use crate::dispatch::nothing;
+use crate::dispatch::empty_result;
 use crate::error::{ApiError, Outcome, refuse};
 use crate::input::Input;
 use crate::services::shared::shown;
@@ -125,7 +125,7 @@ pub(super) fn modify(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
 pub(super) fn delete(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let rule = changeable(ctx, input, "DeleteRule")?;
     ctx.remove(RULE.kind, &rule.id);
-    Ok(nothing())
+    Ok(empty_result())
 }
 
 /// Gives the groups behind a rule, or behind a listener's own action, these weights, as ECS does while it shifts

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{NOUNS, Noun, invalid};
 use crate::account::Ctx;
 use crate::authorise::Grant;
-use crate::dispatch::nothing;
+use crate::dispatch::empty_result;
 use crate::error::{ApiError, Outcome, refuse};
 use crate::input::Input;
 use crate::services::shared::tag_list;
@@ -70,7 +70,7 @@ pub(super) fn add(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
         limited(&all)?;
         ctx.update(noun.kind, &arn, |resource| resource.tags = all);
     }
-    Ok(nothing())
+    Ok(empty_result())
 }
 
 pub(super) fn remove(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
@@ -88,7 +88,7 @@ pub(super) fn remove(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
         noun.used(ctx, &arn)?;
         ctx.update(noun.kind, &arn, |resource| resource.tags.retain(|key, _| !keys.contains(key)));
     }
-    Ok(nothing())
+    Ok(empty_result())
 }
 
 pub(super) fn describe(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {

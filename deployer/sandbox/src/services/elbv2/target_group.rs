@@ -10,7 +10,7 @@ use super::{
 };
 use crate::account::Ctx;
 use crate::authorise::Grant;
-use crate::dispatch::nothing;
+use crate::dispatch::empty_result;
 use crate::error::{ApiError, Outcome, refuse};
 use crate::input::Input;
 use crate::services::shared::shown;
@@ -207,5 +207,5 @@ pub(super) fn delete(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     }
     targets::forget(ctx, &arn);
     ctx.remove(GROUP.kind, &arn);
-    Ok(nothing())
+    Ok(empty_result())
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{GROUP, invalid, target_group};
 use crate::account::Ctx;
-use crate::dispatch::nothing;
+use crate::dispatch::empty_result;
 use crate::error::{ApiError, Outcome, refuse};
 use crate::input::Input;
 use crate::store::{Resource, Timer};
@@ -207,7 +207,7 @@ pub(super) fn register_targets(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
         }
         register(ctx, &group.id, &address, port);
     }
-    Ok(nothing())
+    Ok(empty_result())
 }
 
 pub(super) fn deregister_targets(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
@@ -215,7 +215,7 @@ pub(super) fn deregister_targets(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     for (address, port) in named(input, &group)? {
         deregister(ctx, &group.id, &address, port);
     }
-    Ok(nothing())
+    Ok(empty_result())
 }
 
 pub(super) fn describe(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {

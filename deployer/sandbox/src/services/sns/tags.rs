@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{TOPIC, invalid, permitted_arn};
 use crate::account::Ctx;
-use crate::dispatch::nothing;
+use crate::dispatch::empty_result;
 use crate::error::{ApiError, Outcome, refuse};
 use crate::input::Input;
 use crate::services::shared::tag_list;
@@ -50,7 +50,7 @@ pub(super) fn tag(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     all.extend(tags);
     limited(&all)?;
     ctx.update(TOPIC, &topic.id, |topic| topic.tags = all);
-    Ok(nothing())
+    Ok(empty_result())
 }
 
 pub(super) fn untag(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
@@ -61,7 +61,7 @@ pub(super) fn untag(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     });
     let topic = topic.map_err(of_tags)?;
     ctx.update(TOPIC, &topic.id, |topic| topic.tags.retain(|key, _| !keys.contains(key)));
-    Ok(nothing())
+    Ok(empty_result())
 }
 
 pub(super) fn list(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
