@@ -6,14 +6,15 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::commands::{
-    apply, completions, deploy, destroy, drift, env, history, import, outputs, plan, policy, rollback, sandbox, unlock,
+    apply, completions, deploy, destroy, drift, env, exec, history, import, logs, outputs, plan, policy, rollback, run,
+    sandbox, unlock,
 };
 
 /// Stands up and keeps a production AWS platform for containerised web applications.
 ///
 /// AWS itself is the state: there is no state file. Exit codes: 0 done, 1 AWS refused or a step failed, 2 the stack
 /// file or the command line is wrong (`drift`: there is some), 3 a conflict (locked, moved, not ours, protected),
-/// 4 a fault of wharf's own, 130 interrupted.
+/// 4 a fault of wharf's own, 130 interrupted. `run` and `exec` end as what they run does.
 #[derive(Debug, Parser)]
 #[command(name = "wharf", version, propagate_version = true, disable_help_subcommand = true)]
 pub struct Cli {
@@ -88,7 +89,13 @@ pub enum Command {
     Env(env::Arguments),
     /// Take an existing resource into the stack by tagging it
     Import(import::Arguments),
-    /// Print the IAM policy that plan or apply needs
+    /// Show what a service's tasks have written
+    Logs(logs::Arguments),
+    /// Run a command in a task of its own, beside a service's
+    Run(run::Arguments),
+    /// Get into a running task of a service
+    Exec(exec::Arguments),
+    /// Print the IAM policy that plan, apply or operating the services needs
     Policy(policy::Arguments),
     /// Show the stack's past runs
     History(history::Arguments),

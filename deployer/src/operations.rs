@@ -3,9 +3,13 @@
 mod apply;
 mod destroy;
 mod error;
+mod exec;
+mod one_off;
 mod record;
 mod rollout;
+mod service_log;
 mod table;
+mod tasks;
 
 use std::time::Duration;
 
@@ -17,13 +21,23 @@ use wharf_engine::{
 pub use apply::{Applied, Apply, Approval, Who};
 pub use destroy::Left;
 pub use error::{Error, GuardError};
+pub use exec::{Exec, Opened};
+pub use one_off::{Progress, Ran};
 pub use rollout::{Deploy, Deployed, RolloutError, Serves, Wanted};
+pub use service_log::{Line, Page, ServiceLog};
 pub use table::TABLE;
+pub use tasks::{Refusal, TaskError, short};
 
 use crate::aws::connect::{self, Connection, connect};
-use crate::aws::{Aws, Observer};
+use crate::aws::{Aws, Grant, Observer};
 use crate::drive::{Kinds, sweep};
 use crate::ledger::Ledger;
+
+/// What operating a stack's services needs: to read their logs, to run a command beside them, to enter them.
+#[must_use]
+pub fn operating() -> Vec<Grant> {
+    [tasks::grants(), service_log::grants(), one_off::grants(), exec::grants()].concat()
+}
 
 /// A stack in an account.
 pub struct Session {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value as Json, json};
 
 use crate::aws::{Grant, Scope, kinds};
+use crate::operations::operating;
 
 /// What the policy is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub enum For {
     Apply,
     /// To bring out another image of a service: deploy, rollback.
     Deploy,
+    /// To work with the services that run: logs, run, exec. Changes nothing of the stack.
+    Operate,
 }
 
 /// A managed policy has at most so many characters; a role takes ten of them.
@@ -36,10 +39,11 @@ type Conditions = BTreeSet<(&'static str, String, String)>;
 /// where one would be longer than IAM takes.
 #[must_use]
 pub fn policies(scope: &Scope, purpose: For) -> Vec<Json> {
-    if purpose == For::Deploy {
-        return documents(&rollouts(), scope, purpose, LONGEST);
-    }
-    let grants: Vec<Grant> = kinds().iter().flat_map(|kind| kind.grants()).chain(own()).collect();
+    let grants: Vec<Grant> = match purpose {
+        For::Plan | For::Apply => kinds().iter().flat_map(|kind| kind.grants()).chain(own()).collect(),
+        For::Deploy => rollouts(),
+        For::Operate => operating(),
+    };
     documents(&grants, scope, purpose, LONGEST)
 }
 
@@ -233,7 +237,7 @@ mod tests {
 
     #[test]
     fn every_document_is_short_enough_for_a_managed_policy_and_a_role_can_have_them_all() {
-        for purpose in [For::Plan, For::Apply] {
+        for purpose in [For::Plan, For::Apply, For::Operate] {
             let documents = policies(&scope(), purpose);
             assert!(documents.len() <= 10);
             for document in documents {
@@ -243,8 +247,30 @@ mod tests {
     }
 
     #[test]
+    fn who_operates_changes_nothing_of_the_stack() {
+        let documents = policies(&scope(), For::Operate);
+        let writes = [
+            "ecs:ExecuteCommand",
+            "ecs:RunTask",
+            "ecs:StopTask",
+            "ecs:TagResource",
+            "iam:PassRole",
+            "kms:GenerateDataKey",
+        ];
+        let reads = ["Describe", "List", "Get", "Filter"];
+        for statement in statements(&documents) {
+            for action in texts(&statement["Action"]) {
+                let verb = action.split(':').nth(1).unwrap();
+                let reads = action != "kms:GenerateDataKey" && reads.iter().any(|read| verb.starts_with(read));
+                assert!(reads || writes.contains(&action), "{action}");
+                assert!(reads || !texts(&statement["Resource"]).contains(&"*"), "{action} on everything");
+            }
+        }
+    }
+
+    #[test]
     fn no_placeholder_is_left() {
-        for document in policies(&scope(), For::Apply) {
+        for document in [For::Apply, For::Operate].into_iter().flat_map(|purpose| policies(&scope(), purpose)) {
             for statement in document["Statement"].as_array().unwrap() {
                 let text = format!("{}{}", statement["Resource"], statement["Action"]);
                 assert!(!text.contains('{'), "{text}");

@@ -79,6 +79,44 @@ pub fn interrupted(on_first: impl Fn() + Send + 'static) -> impl Future<Output =
     }
 }
 
+/// Starts a program and waits for its end. What is typed to interrupt, quit or suspend is for the program, not for this
+/// one; both get it from the terminal.
+///
+/// # Errors
+/// The program is not there, or cannot be started.
+pub fn hand_over(program: &str, arguments: &[String]) -> std::io::Result<std::process::ExitStatus> {
+    let _caught = catch()?;
+    std::process::Command::new(program).args(arguments).status()
+}
+
+/// Whether a program is on the `PATH`: it is started with nothing to do.
+///
+/// # Errors
+/// It cannot be started, though it may be there.
+pub fn is_installed(program: &str) -> std::io::Result<bool> {
+    use std::process::{Command, Stdio};
+    let started = Command::new(program).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    match started {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// From now on these signals end nothing here. A program that is started has them as usual.
+#[cfg(unix)]
+fn catch() -> std::io::Result<Vec<tokio::signal::unix::Signal>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    // Ctrl-Z, which tokio has no name for.
+    const SUSPEND: i32 = if cfg!(target_os = "linux") { 20 } else { 18 };
+    [SignalKind::interrupt(), SignalKind::quit(), SignalKind::from_raw(SUSPEND)].into_iter().map(signal).collect()
+}
+
+#[cfg(not(unix))]
+fn catch() -> std::io::Result<()> {
+    Ok(())
+}
+
 #[cfg(unix)]
 struct Signals {
     interrupt: tokio::signal::unix::Signal,

@@ -320,7 +320,9 @@ impl Aws {
 
 /// True for operations that change nothing.
 fn is_read(operation: &str) -> bool {
-    ["Describe", "List", "Get", "BatchGet", "Lookup", "Query", "Scan"].iter().any(|verb| operation.starts_with(verb))
+    ["Describe", "List", "Get", "BatchGet", "Lookup", "Query", "Scan", "Filter"]
+        .iter()
+        .any(|verb| operation.starts_with(verb))
 }
 
 /// A call that did not succeed.

@@ -103,6 +103,21 @@ impl Context<'_> {
         Ok(Open { config, session, stack })
     }
 
+    /// Reads the stack file and connects, for a command about one of its services.
+    pub(super) async fn operate(&self, service: &str) -> Result<(Config, Session), Stop> {
+        let config = self.config()?;
+        if !config.services.contains_key(service) {
+            let names: Vec<&str> = config.services.keys().map(String::as_str).collect();
+            let hint = match names.as_slice() {
+                [] => "the stack file has no service".to_owned(),
+                names => format!("the stack file has {}", names.join(", ")),
+            };
+            return Err(Failure::config(format!("there is no service `{service}`")).hint(hint).into());
+        }
+        let session = self.session(&config, None).await?;
+        Ok((config, session))
+    }
+
     /// Connects to the stack's account. `zone` is a hosted zone that is looked for meanwhile.
     pub(super) async fn session(&self, config: &Config, zone: Option<String>) -> Result<Session, Failure> {
         let run = surroundings::run_id().map_err(|error| Failure::ours("cannot name this run").because(&error))?;

@@ -8,12 +8,15 @@ pub mod deploy;
 pub mod destroy;
 pub mod drift;
 pub mod env;
+pub mod exec;
 pub mod history;
 pub mod import;
+pub mod logs;
 pub mod outputs;
 pub mod plan;
 pub mod policy;
 pub mod rollback;
+pub mod run;
 mod running;
 pub mod sandbox;
 mod stacks;
@@ -41,6 +44,8 @@ pub enum Done {
     Interrupted,
     /// Somebody was asked and said no.
     Declined,
+    /// What it ran ended with this exit code.
+    Exited(u8),
 }
 
 impl Done {
@@ -49,6 +54,7 @@ impl Done {
             Self::Well => 0,
             Self::Failed | Self::Declined => Kind::Refused.exit_code(),
             Self::Drift => 2,
+            Self::Exited(code) => code,
             Self::Interrupted => Kind::Interrupted.exit_code(),
         }
     }
@@ -98,6 +104,9 @@ async fn calling(command: &Command, context: &Context<'_>) -> Result<Done, Stop>
         Command::Outputs(arguments) => outputs::outputs(arguments, context).await,
         Command::Env(arguments) => env::env(arguments, context).await,
         Command::Import(arguments) => import::import(arguments, context).await,
+        Command::Logs(arguments) => logs::logs(arguments, context).await,
+        Command::Run(arguments) => run::run(arguments, context).await,
+        Command::Exec(arguments) => exec::exec(arguments, context).await,
         Command::History(arguments) => history::history(arguments, context).await,
         Command::Unlock(arguments) => unlock::unlock(arguments, context).await,
         Command::Check

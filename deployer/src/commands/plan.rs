@@ -9,7 +9,8 @@ use wharf_engine::{LogicalId, Options, Plan};
 
 use super::Done;
 use super::context::{Context, Open, allow_destroy, logical_id};
-use crate::operations::Planned;
+use crate::config::Config;
+use crate::operations::{Planned, Session};
 use crate::report::{Failure, Printer, Stop, json, plan as shown};
 
 /// What a plan may do.
@@ -81,10 +82,15 @@ pub(super) fn text(planned: &Planned, printer: &Printer) -> String {
 }
 
 /// A document that says which stack it is about.
-pub(super) fn with_place(open: &Open, mut body: serde_json::Value) -> serde_json::Value {
+pub(super) fn with_place(open: &Open, body: serde_json::Value) -> serde_json::Value {
+    placed(&open.config, &open.session, body)
+}
+
+/// The same for what needs no whole stack.
+pub(super) fn placed(config: &Config, session: &Session, mut body: serde_json::Value) -> serde_json::Value {
     body["stack"] = serde_json::json!({
-        "name": open.config.stack.name.as_str(), "region": open.config.stack.region.as_str(),
-        "account": open.session.connection().account,
+        "name": config.stack.name.as_str(), "region": config.stack.region.as_str(),
+        "account": session.connection().account,
     });
     body
 }

@@ -17,6 +17,8 @@ pub enum Purpose {
     Apply,
     /// Another image of a service: deploy, rollback
     Deploy,
+    /// What works with the services that run: logs, run, exec
+    Operate,
 }
 
 /// Arguments of `policy`.
@@ -44,6 +46,7 @@ pub(super) fn policy(arguments: &Arguments, context: &Context<'_>) -> Result<Don
         Purpose::Plan => For::Plan,
         Purpose::Apply => For::Apply,
         Purpose::Deploy => For::Deploy,
+        Purpose::Operate => For::Operate,
     };
     let documents = policies(&scope, purpose);
     let count = documents.len();

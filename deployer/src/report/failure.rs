@@ -256,6 +256,17 @@ impl From<ClaimError> for Failure {
     }
 }
 
+impl From<operations::TaskError> for Failure {
+    fn from(error: operations::TaskError) -> Self {
+        match error {
+            operations::TaskError::Call(error) => error.into(),
+            operations::TaskError::Refused(operations::Refusal { what, because, hint }) => {
+                Self { causes: because, hint, ..Self::new(Kind::Refused, what) }
+            }
+        }
+    }
+}
+
 impl From<PlanError> for Failure {
     fn from(error: PlanError) -> Self {
         match &error {

@@ -144,3 +144,29 @@ fn what_cannot_be_deployed_is_said_before_any_call() {
         assert!(err(&output).contains(words), "{}", err(&output));
     }
 }
+
+const SERVICE: &str = "[stack]\nname = \"shop\"\nregion = \"us-east-1\"\n[services.web]\n";
+
+#[test]
+fn exec_without_its_plugin_says_how_to_get_it_before_any_call() {
+    let dir = Dir::new("plugin");
+    let file = dir.write("wharf.toml", SERVICE);
+    let mut command = wharf(&["exec", "web", "--config", &file, "--endpoint-url", NOWHERE]);
+    let output = command.env("PATH", &dir.0).output().unwrap();
+    ends_with(&output, 1);
+    insta::assert_snapshot!(err(&output), @"
+    error: session-manager-plugin, through which AWS lets one into a task, is not on the PATH
+      hint: AWS says how to get it: https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-install-plugin.html
+    ");
+}
+
+#[test]
+fn a_service_that_the_stack_file_does_not_have_is_refused_before_any_call() {
+    let dir = Dir::new("service");
+    let file = dir.write("wharf.toml", SERVICE);
+    for command in [&["logs", "wbe"][..], &["run", "wbe", "--", "true"]] {
+        let output = run(&[&["--config", &file, "--endpoint-url", NOWHERE], command].concat());
+        ends_with(&output, 2);
+        assert!(err(&output).contains("there is no service `wbe`"), "{}", err(&output));
+    }
+}

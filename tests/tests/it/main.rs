@@ -11,6 +11,7 @@ mod kill;
 mod least_privilege;
 mod lock;
 mod models;
+mod operate;
 mod platform;
 mod recorded;
 mod replace;

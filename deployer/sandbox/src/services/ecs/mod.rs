@@ -92,7 +92,7 @@ pub(crate) static SERVICE: Service = Service {
         write("RunTask", task_run::run),
         write("StopTask", task_run::stop),
         read_one("DescribeTasks", task::describe),
-        read("ListTasks", task::list),
+        read_one("ListTasks", task::list),
         write("UpdateTaskProtection", task::protect),
         read_one("GetTaskProtection", task::protection),
         write("ExecuteCommand", task_run::execute),

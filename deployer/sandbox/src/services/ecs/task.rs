@@ -198,6 +198,7 @@ pub(super) fn describe(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
 
 pub(super) fn list(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let cluster = cluster_name(input);
+    authorise_in(ctx, "ListTasks", "*", &cluster, None)?;
     active_cluster(ctx, &cluster)?;
     let service = input.opt_str("serviceName").map(|name| format!("{cluster}/{}", name_in(name)));
     let family = input.opt_str("family").map(str::to_owned);
