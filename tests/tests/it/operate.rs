@@ -2,6 +2,7 @@
 //! `wharf policy --for operate` prints, and no others.
 
 use std::cell::RefCell;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -9,7 +10,9 @@ use wharf::aws::Scope;
 use wharf::operations::{Exec, Line, Progress, Ran, Refusal, Session, TaskError};
 use wharf::policy::{For, policies};
 use wharf_sandbox::{Behaviour, Ending, Fate, Policy, Sandbox};
+use wharf_tests::served::Served;
 use wharf_tests::stack::{World, config, in_virtual_time};
+use wharf_tests::target;
 
 const FILE: &str = "[network]\negress = \"public\"\n[cluster]\ninstance_type = \"m7g.large\"\n\
                     [services.web]\nsecrets = { KEY = \"${secret.key}\" }\n";
@@ -292,4 +295,74 @@ fn a_session_is_opened_in_a_task_that_runs_and_can_be_entered() {
         assert_eq!(refusal.what, "exec is not enabled for `web`");
         all_allowed(&world.sandbox);
     });
+}
+
+/// `wharf` itself, on an account that is served.
+struct Terminal {
+    dir: tempfile::TempDir,
+    served: Served,
+}
+
+impl Terminal {
+    /// The stack stands, its service is up, and time goes fast. A plugin that writes down what it gets is installed.
+    fn new() -> Self {
+        let world = in_virtual_time(async {
+            let (world, session) = operator(true).await;
+            does(&world, (0, 36_000), &["listening"]);
+            up(&world, &session, 1).await;
+            does(&world, (7, 20), &["migrated"]);
+            world.fork_at(world.sandbox.now())
+        });
+        let served = in_virtual_time(async { Served::copy_of(&world.sandbox, 30.0) });
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = format!("[stack]\nname = \"shop\"\nregion = \"us-east-1\"\n{FILE}");
+        std::fs::write(dir.path().join("wharf.toml"), file).expect("a stack file");
+        Self { dir, served }
+    }
+
+    fn wharf(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(target().join("debug/wharf"));
+        command.args(["--config", "wharf.toml", "--endpoint-url", &self.served.url]).args(arguments);
+        command.current_dir(&self.dir).env_clear().env("USER", "tester").env("AWS_EC2_METADATA_DISABLED", "true");
+        command.env("AWS_ACCESS_KEY_ID", "sandbox").env("AWS_SECRET_ACCESS_KEY", "sandbox").stdin(Stdio::null());
+        command
+    }
+
+    #[track_caller]
+    fn ends(&self, mut command: Command, code: i32) -> String {
+        let output = command.output().expect("wharf can be started; `cargo build -p wharf` builds it");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+}
+
+#[test]
+fn the_binary_prints_lines_and_ends_as_what_it_ran() {
+    let terminal = Terminal::new();
+    let lines = terminal.ends(terminal.wharf(&["logs", "web", "--tail", "5"]), 0);
+    assert!(lines.trim_end().ends_with(" listening"), "{lines}");
+    let lines = terminal.ends(terminal.wharf(&["run", "web", "--", "python", "manage.py", "--noinput"]), 7);
+    assert_eq!(lines, "migrated\n");
+    let document = terminal.ends(terminal.wharf(&["logs", "web", "--tail", "1", "--json"]), 0);
+    let document: Value = serde_json::from_str(&document).expect("a document");
+    assert_eq!(document["lines"][0]["message"], "migrated");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_binary_hands_a_session_to_the_plugin_and_ends_as_it_does() {
+    use std::os::unix::fs::PermissionsExt;
+    let terminal = Terminal::new();
+    let plugin = terminal.dir.path().join("session-manager-plugin");
+    std::fs::write(&plugin, "#!/bin/sh\n[ $# -eq 0 ] && exit 0\nprintf '%s\\n' \"$@\"\nexit 5\n").expect("a plugin");
+    std::fs::set_permissions(&plugin, std::fs::Permissions::from_mode(0o755)).expect("it can run");
+    let mut command = terminal.wharf(&["exec", "web", "--", "ls", "-l"]);
+    command.env("PATH", terminal.dir.path());
+    let handed = terminal.ends(command, 5);
+    let handed: Vec<&str> = handed.lines().collect();
+    assert!(handed[0].contains("\"tokenValue\""), "{handed:?}");
+    assert_eq!(handed[1..4], ["us-east-1", "StartSession", ""]);
+    assert!(handed[4].starts_with("{\"Target\":\"ecs:shop_"), "{handed:?}");
+    assert_eq!(handed[5], terminal.served.url);
 }
