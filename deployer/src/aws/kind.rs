@@ -63,6 +63,12 @@ impl<K> Query<K> {
         self.only.as_ref().and_then(|(_, physical)| physical.as_deref())
     }
 
+    /// The logical ids that are asked for, by the names that the stack wants for them. `name` tells the name in a kind's
+    /// inputs.
+    pub fn by_name(&self, name: impl Fn(&K) -> &str) -> BTreeMap<&str, &LogicalId> {
+        self.wanted.iter().filter(|(id, _)| self.asks_for(id)).map(|(id, inputs)| (name(inputs), id)).collect()
+    }
+
     /// True when a resource of this logical id is asked for.
     #[must_use]
     pub fn asks_for(&self, id: &LogicalId) -> bool {

@@ -9,6 +9,7 @@ use wharf_engine::Class;
 use super::Session;
 use super::tasks::{Refusal, TaskError};
 use crate::aws::{Aws, Grant};
+use crate::platform::service_log_group;
 
 /// A line of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +66,7 @@ impl Session {
         ServiceLog {
             aws: &self.aws,
             service: service.to_owned(),
-            group: format!("/wharf/{}/{service}", self.aws.scope.stack),
+            group: service_log_group(&self.aws.scope.stack, service),
             from: from.max(0),
             token: None,
             newest: 0,

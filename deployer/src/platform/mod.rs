@@ -16,6 +16,7 @@ mod trust;
 pub(crate) mod variables;
 
 pub use builder::{BuildError, Builder};
+pub(crate) use services::log_group_name as service_log_group;
 
 use wharf_engine::Stack;
 

@@ -58,12 +58,7 @@ impl Kind for InstanceProfile {
     };
 
     async fn find(aws: &Aws, query: &Query<Self>) -> Result<Vec<Found<Self>>, CallError> {
-        let wanted: BTreeMap<&str, &LogicalId> = query
-            .wanted
-            .iter()
-            .filter(|(id, _)| query.asks_for(id))
-            .map(|(id, profile)| (profile.name.as_str(), id))
-            .collect();
+        let wanted = query.by_name(|profile| &profile.name);
         let mut names: BTreeSet<String> = wanted.keys().map(|name| (*name).to_owned()).collect();
         names.extend(query.only_physical().map(str::to_owned));
         if query.only.is_none() || names.is_empty() {
@@ -78,7 +73,8 @@ impl Kind for InstanceProfile {
         let mut tags = new.tags(&self.tags);
         tags.extend(tagging::region(aws));
         let tags = tagging::to_sdk(&tags)?;
-        let create = || aws.iam.create_instance_profile().path(path(new.stack)).instance_profile_name(&self.name);
+        let create =
+            || aws.iam.create_instance_profile().path(super::path(new.stack)).instance_profile_name(&self.name);
         let profile = aws.call(ACTION, &self.name, || create().set_tags(Some(tags.clone())).send()).await?;
         let profile = profile.instance_profile.ok_or_else(|| CallError::lacks(ACTION, "InstanceProfile"))?;
         add(aws, &self.name, self.role.get()?).await.map_err(CallError::right_after_create)?;
@@ -132,10 +128,6 @@ const WRITES: &[&str] = &[
     "iam:UntagInstanceProfile",
 ];
 
-fn path(stack: &str) -> String {
-    format!("/wharf/{stack}/")
-}
-
 fn outputs(profile: &Sdk) -> Outputs {
     Outputs::from([
         ("arn".to_owned(), Value::text(profile.arn())),
@@ -144,7 +136,7 @@ fn outputs(profile: &Sdk) -> Outputs {
 }
 
 async fn list(aws: &Aws) -> Result<Vec<String>, CallError> {
-    let path = path(&aws.scope.stack);
+    let path = super::path(&aws.scope.stack);
     let send = |marker| aws.iam.list_instance_profiles().path_prefix(&path).set_marker(marker).send();
     let page = |page: aws_sdk_iam::operation::list_instance_profiles::ListInstanceProfilesOutput| {
         (page.instance_profiles, page.marker)

@@ -79,12 +79,7 @@ impl Kind for Role {
     };
 
     async fn find(aws: &Aws, query: &Query<Self>) -> Result<Vec<Found<Self>>, CallError> {
-        let wanted: BTreeMap<&str, &LogicalId> = query
-            .wanted
-            .iter()
-            .filter(|(id, _)| query.asks_for(id))
-            .map(|(id, role)| (role.name.as_str(), id))
-            .collect();
+        let wanted = query.by_name(|role| &role.name);
         let mut names: BTreeSet<String> = wanted.keys().map(|name| (*name).to_owned()).collect();
         names.extend(query.only_physical().map(str::to_owned));
         if query.only.is_none() || names.is_empty() {
@@ -100,7 +95,7 @@ impl Kind for Role {
         tags.extend(tagging::region(aws));
         let (trust, tags) = (self.trust.get()?, tagging::to_sdk(&tags)?);
         let boundary = self.boundary.as_ref().map(Out::get).transpose()?.map(str::to_owned);
-        let create = || aws.iam.create_role().path(path(new.stack)).role_name(&self.name);
+        let create = || aws.iam.create_role().path(super::path(new.stack)).role_name(&self.name);
         let create = || create().assume_role_policy_document(trust).set_permissions_boundary(boundary.clone());
         let create = || create().max_session_duration(self.max_session.0).set_tags(Some(tags.clone()));
         let send = || create().set_description(Some(&self.description).filter(|d| !d.is_empty()).cloned()).send();
@@ -185,16 +180,12 @@ const WRITES: &[&str] = &[
     "iam:UpdateRole",
 ];
 
-fn path(stack: &str) -> String {
-    format!("/wharf/{stack}/")
-}
-
 fn outputs(role: &Sdk) -> Outputs {
     Outputs::from([("arn".to_owned(), Value::text(role.arn())), ("name".to_owned(), Value::text(role.role_name()))])
 }
 
 async fn list(aws: &Aws) -> Result<Vec<String>, CallError> {
-    let path = path(&aws.scope.stack);
+    let path = super::path(&aws.scope.stack);
     let send = |marker| aws.iam.list_roles().path_prefix(&path).set_marker(marker).send();
     let roles = aws.pages("iam:ListRoles", "", send, |page| (page.roles, page.marker)).await?;
     Ok(roles.into_iter().map(|role| role.role_name).collect())

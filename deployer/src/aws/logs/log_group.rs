@@ -75,12 +75,7 @@ impl Kind for LogGroup {
     };
 
     async fn find(aws: &Aws, query: &Query<Self>) -> Result<Vec<Found<Self>>, CallError> {
-        let wanted: BTreeMap<&str, &LogicalId> = query
-            .wanted
-            .iter()
-            .filter(|(id, _)| query.asks_for(id))
-            .map(|(id, group)| (group.name.as_str(), id))
-            .collect();
+        let wanted = query.by_name(|group| &group.name);
         let groups = match query.only_physical() {
             Some(name) => {
                 list(aws, name).await?.into_iter().filter(|group| group.log_group_name() == Some(name)).collect()

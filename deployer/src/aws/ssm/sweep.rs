@@ -32,8 +32,7 @@ pub(super) async fn sweep<K: Kind>(
     name: impl Fn(&K) -> &str,
     user: impl Fn(&K) -> &Tags,
 ) -> Result<Vec<Seen>, CallError> {
-    let wanted: BTreeMap<&str, &LogicalId> =
-        query.wanted.iter().filter(|(id, _)| query.asks_for(id)).map(|(id, inputs)| (name(inputs), id)).collect();
+    let wanted = query.by_name(name);
     let mut names: Vec<String> = wanted.keys().map(|name| (*name).to_owned()).collect();
     names.extend(query.only_physical().map(str::to_owned));
     // A poll for one whose name is known needs no look around.

@@ -102,7 +102,7 @@ impl One<'_> {
 
     fn log_group(&self, b: &Builder) -> LogGroup {
         LogGroup {
-            name: format!("/wharf/{}/{}", self.stack(), self.name),
+            name: log_group_name(self.stack(), self.name),
             retention: Some(Days(i32::from(self.wanted.log_days))),
             key: Some(self.ground.key.arn()),
             class: "STANDARD".to_owned(),
@@ -184,4 +184,9 @@ const fn strategy(deploy: Deploy) -> &'static str {
         Deploy::Canary => "CANARY",
         Deploy::Linear => "LINEAR",
     }
+}
+
+/// The name of a service's log group.
+pub(crate) fn log_group_name(stack: &str, service: &str) -> String {
+    format!("/wharf/{stack}/{service}")
 }

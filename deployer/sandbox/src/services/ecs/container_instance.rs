@@ -9,8 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::{
-    CLUSTER, INSTANCE, PROVIDER, SERVICE_KIND, TASK, active_cluster, arn, arns, authorise_in, cluster_name, failure,
-    invalid, lifecycle, name_in, neighbours, placement, scheduler, tags,
+    INSTANCE, PROVIDER, SERVICE_KIND, TASK, active_cluster, arn, arns, authorise_in, cluster_name, failure, invalid,
+    lifecycle, name_in, neighbours, placement, scheduler, tags,
 };
 use crate::account::Ctx;
 use crate::error::Outcome;
@@ -220,9 +220,4 @@ pub(super) fn services_of(ctx: &Ctx<'_>, cluster: &str) -> Vec<Arc<Resource>> {
 pub(super) fn group_of(ctx: &Ctx<'_>, provider: &str) -> Option<Arc<Resource>> {
     let provider = ctx.get(PROVIDER, provider)?;
     neighbours::group(ctx, provider.attrs["autoScalingGroupProvider"]["autoScalingGroupArn"].as_str()?)
-}
-
-/// Whether a cluster exists.
-pub(super) fn cluster_exists(ctx: &Ctx<'_>, cluster: &str) -> bool {
-    ctx.get(CLUSTER, cluster).is_some_and(|cluster| cluster.text("status") == "ACTIVE")
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::service_settings::{self as settings, key, no_service};
 use super::{
     DEPLOYMENT, SERVICE_KIND, active_cluster, arn, arns, authorise_in, client, cluster_name, daemon, definition,
-    deployment, failure, invalid, lifecycle, name_in, scheduler, tags,
+    deployment, failure, invalid, lifecycle, scheduler, tags,
 };
 use crate::account::Ctx;
 use crate::authorise::Grant;
@@ -39,7 +39,7 @@ pub(super) fn create(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let mut service = blank(ctx, &id, &service_arn, &cluster, &name);
     service.set("taskDefinition", definition.text("taskDefinitionArn"));
     daemon::strategy(&mut service, input)?;
-    settings::capacity(ctx, &mut service, input, &home)?;
+    settings::capacity(&mut service, input, &home)?;
     settings::apply(ctx, &mut service, input, &definition)?;
     service.tags = tags;
     match ctx.get(SERVICE_KIND, &id) {
@@ -123,7 +123,7 @@ pub(super) fn update(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     if input.has("capacityProviderStrategy") {
         let home = active_cluster(ctx, there.text("_cluster"))?;
         service.attrs.remove("launchType");
-        settings::capacity(ctx, &mut service, input, &home)?;
+        settings::capacity(&mut service, input, &home)?;
     }
     settings::apply(ctx, &mut service, input, &definition)?;
     let force = input.bool_or("forceNewDeployment", false)?;
@@ -226,7 +226,6 @@ pub(super) fn view(ctx: &Ctx<'_>, service: &Resource, with_tags: bool) -> Value 
     })).collect());
     map.insert("deployments".into(), deployments.iter().map(|d| deployment::view(ctx, d)).collect());
     map.insert("tags".into(), if with_tags { tags::shown(&service.tags) } else { json!([]) });
-    debug_assert!(name_in(service.text("serviceArn")) == service.text("serviceName"));
     Value::Object(map)
 }
 

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{cluster, container_instance, invalid, name_in, neighbours};
+use super::{cluster, invalid, name_in, neighbours};
 use crate::account::Ctx;
 use crate::error::{ApiError, refuse};
 use crate::input::Input;
@@ -49,7 +49,7 @@ pub(super) fn apply(
 }
 
 /// Which instances a service's tasks may take: a strategy, the cluster's default one, or any.
-pub(super) fn capacity(ctx: &Ctx<'_>, service: &mut Resource, input: &Input, home: &Resource) -> Result<(), ApiError> {
+pub(super) fn capacity(service: &mut Resource, input: &Input, home: &Resource) -> Result<(), ApiError> {
     let attached: Vec<String> =
         home.items("capacityProviders").iter().filter_map(|p| p.as_str().map(str::to_owned)).collect();
     let strategy = cluster::strategy(input, "capacityProviderStrategy", &attached)?;
@@ -72,7 +72,6 @@ pub(super) fn capacity(ctx: &Ctx<'_>, service: &mut Resource, input: &Input, hom
     } else {
         service.set("launchType", "EC2");
     }
-    debug_assert!(container_instance::cluster_exists(ctx, &home.id));
     Ok(())
 }
 

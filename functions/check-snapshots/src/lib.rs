@@ -1,0 +1,1 @@
+//! Snapshots and backups are checked on a schedule.

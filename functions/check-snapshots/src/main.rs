@@ -1,0 +1,3 @@
+//! Snapshots and backups are checked on a schedule.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! An alarm becomes a message in Slack and on SNS.

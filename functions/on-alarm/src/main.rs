@@ -1,0 +1,3 @@
+//! An alarm becomes a message in Slack and on SNS.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! An image that was pushed becomes a rollout.

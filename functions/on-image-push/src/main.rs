@@ -1,0 +1,3 @@
+//! An image that was pushed becomes a rollout.
+
+fn main() {}
