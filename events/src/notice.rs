@@ -33,24 +33,9 @@ pub struct Notice {
     /// The same for all copies of one notice, by whatever way they come: a notice of each key is posted once.
     pub key: String,
     /// When it happened.
-    #[serde(with = "rfc3339")]
     pub at: Timestamp,
     /// Who tells: `on-image-push`, `cloudwatch`, `rds`, …
     pub source: String,
-}
-
-/// A time as its text.
-mod rfc3339 {
-    use jiff::Timestamp;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(at)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
-    }
 }
 
 /// How much a notice matters.
