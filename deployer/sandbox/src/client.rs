@@ -36,9 +36,7 @@ impl HttpConnector for SandboxHttpClient {
         let sandbox = self.sandbox.clone();
         HttpConnectorFuture::new(async move {
             let request = understood(request)?;
-            let reply = sandbox.call(&request);
-            tokio::time::sleep(reply.latency).await;
-            match reply.delivery {
+            match sandbox.answer(&request).await {
                 Delivery::Answer(response) => answered(response),
                 Delivery::NeverArrived => {
                     Err(ConnectorError::io("connection refused before the request was sent".into()))

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -9,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::account::Account;
 use crate::authorise::Policy;
 use crate::client::SandboxHttpClient;
-use crate::clock::{Clock, SimClock};
+use crate::clock::{Clock, SimClock, later};
 use crate::dispatch::{Delivery, Reply};
 use crate::error::SandboxError;
 use crate::record::{self, CallRecord, Exchange};
@@ -17,6 +18,7 @@ use crate::services::ecs::{self, Behaviour};
 use crate::services::monitoring;
 use crate::services::route53;
 use crate::services::sns::{self, Published};
+use crate::services::sqs;
 use crate::store::{Resource, Tags};
 use crate::weather::{CallInfo, Fate, Hooked, Weather};
 use crate::wire::Request;
@@ -289,6 +291,26 @@ impl Sandbox {
     /// The file cannot be written.
     pub fn write_recording(&self, path: impl AsRef<Path>) -> Result<(), SandboxError> {
         Ok(record::write_lines(path.as_ref(), &self.recording())?)
+    }
+
+    /// One call, in the time that it takes.
+    pub(crate) async fn answer(&self, request: &Request) -> Delivery {
+        if sqs::receives(request)
+            && let Some(poll) = self.with(|ctx| sqs::long_poll(ctx, request))
+        {
+            self.wait_for_messages(&poll).await;
+        }
+        let reply = self.call(request);
+        tokio::time::sleep(reply.latency).await;
+        reply.delivery
+    }
+
+    /// Until there are some, or until the call that waits for them gives up.
+    async fn wait_for_messages(&self, poll: &sqs::LongPoll) {
+        let until = later(self.clock.now(), Duration::from_secs(poll.seconds));
+        while self.clock.now() < until && !self.with(|ctx| poll.is_over(ctx)) {
+            tokio::time::sleep(self.clock.real(Duration::from_millis(100))).await;
+        }
     }
 
     /// One call. The hook is asked without holding the account, so that it may fork or edit it.

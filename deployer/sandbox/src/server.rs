@@ -50,9 +50,7 @@ async fn answer(sandbox: &Sandbox, request: http::Request<Incoming>) -> Result<h
         headers,
         body,
     };
-    let reply = sandbox.call(&request);
-    tokio::time::sleep(reply.latency).await;
-    let Delivery::Answer(response) = reply.delivery else { return Err(Lost) };
+    let Delivery::Answer(response) = sandbox.answer(&request).await else { return Err(Lost) };
     let mut builder = http::Response::builder().status(response.status);
     for (name, value) in response.headers {
         builder = builder.header(name, value);

@@ -21,6 +21,12 @@ pub struct Weather {
     pub server_errors: f64,
     /// The typical time a call takes; each takes up to 30 % more or less.
     pub latency: Duration,
+    /// The share of events and messages that come a second time.
+    pub duplicates: f64,
+    /// The longest that an event is under way, by which it may be overtaken; with none, what is sent first comes first.
+    pub disorder: Duration,
+    /// The share of events that never come, of those that AWS sends as best it can.
+    pub lost_events: f64,
 }
 
 impl Weather {
@@ -33,6 +39,9 @@ impl Weather {
             buckets: true,
             server_errors: 0.002,
             latency: Duration::from_millis(50),
+            duplicates: 0.01,
+            disorder: Duration::from_secs(2),
+            lost_events: 0.0,
         }
     }
 
@@ -45,6 +54,9 @@ impl Weather {
             buckets: false,
             server_errors: 0.0,
             latency: Duration::from_millis(20),
+            duplicates: 0.0,
+            disorder: Duration::ZERO,
+            lost_events: 0.0,
         }
     }
 
@@ -54,6 +66,8 @@ impl Weather {
         let longest = match service {
             "ec2" | "iam" | "elasticloadbalancing" | "autoscaling" | "tagging" => self.stale_reads,
             "rds" => self.stale_reads / 4,
+            // <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html>
+            "sqs" if kind == "sqs.queue" => self.stale_reads / 4,
             // Only reads that do not ask for `ConsistentRead` see it.
             "dynamodb" if kind == "dynamodb.item" => self.stale_reads / 4,
             _ => Duration::ZERO,

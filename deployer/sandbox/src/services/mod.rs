@@ -20,6 +20,7 @@ mod scheduler;
 mod servicediscovery;
 mod shared;
 pub(crate) mod sns;
+pub(crate) mod sqs;
 mod ssm;
 mod sts;
 mod tagging;
@@ -53,6 +54,7 @@ pub(crate) const ALL: &[&Service] = &[
     &scheduler::SERVICE,
     &servicediscovery::SERVICE,
     &sns::SERVICE,
+    &sqs::SERVICE,
     &ssm::SERVICE,
     &sts::SERVICE,
     &tagging::SERVICE,
