@@ -40,7 +40,7 @@ impl Timing {
     /// A lease of 45 seconds, renewed every 8: a killed job frees the stack within a minute.
     #[must_use]
     pub fn new(clock: BootClock) -> Self {
-        Self { lease: Duration::from_secs(45), renew: Duration::from_secs(8), clock }
+        Self { lease: crate::rollout::record::LEASE, renew: Duration::from_secs(8), clock }
     }
 
     /// The same times by the clock of this process, for what is over within a few calls.

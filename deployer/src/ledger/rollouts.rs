@@ -14,9 +14,8 @@ use super::item::{Item, key, read, text};
 use super::lock::Timing;
 use crate::aws::connect::CALL_TIMEOUT;
 use crate::aws::{Aws, CallError, Lease};
-use crate::rollout::record::{FORMAT, Holder, Record};
+use crate::rollout::record::{Holder, PK, Record};
 
-const PK: &str = "rollout";
 const CONDITION_FAILED: &str = "ConditionalCheckFailedException";
 
 /// The record of a service's rollouts cannot be had.
@@ -90,12 +89,7 @@ impl Ledger {
         let answer = self.aws.call("dynamodb:GetItem", &self.table, send).await.map_err(no_table)?;
         let Some(item) = answer.item else { return Ok(None) };
         let malformed = |why: String| ClaimError::Malformed { service: service.to_owned(), why };
-        let value: serde_json::Value =
-            serde_json::from_str(&read(&item, "record")).map_err(|error| malformed(error.to_string()))?;
-        if value["format"].as_u64().is_some_and(|format| format > u64::from(FORMAT)) {
-            return Err(malformed(format!("it has the form {}, this wharf knows {FORMAT}", value["format"])));
-        }
-        serde_json::from_value(value).map(Some).map_err(|error| malformed(error.to_string()))
+        Record::from_json(&read(&item, "record")).map(Some).map_err(|error| malformed(error.to_string()))
     }
 
     /// Makes this run the one that changes a service, and writes with that what has changed. `on_wait` hears of another
@@ -157,7 +151,7 @@ impl Ledger {
 
     /// Writes the record on the condition that what stands there is what was seen; false when it is not.
     async fn put_rollouts(&self, record: &Record, seen: Option<&Record>) -> Result<bool, ClaimError> {
-        let json = serde_json::to_string(record).map_err(CallError::ours)?;
+        let json = record.to_json().map_err(CallError::ours)?;
         let mut item: Item = key(PK, &record.service);
         item.insert("version".to_owned(), AttributeValue::N(record.version.to_string()));
         item.insert("wharf".to_owned(), text(env!("CARGO_PKG_VERSION")));

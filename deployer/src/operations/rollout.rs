@@ -17,7 +17,7 @@ use crate::aws::{Aws, CallError, ecr};
 use crate::ledger::{Claim, ClaimError, Timing};
 use crate::rollout::choice::{self, Image};
 use crate::rollout::machine::{Change, Command, Ending, Goal, Illegal, Machine, Progress, Seen, Signal};
-use crate::rollout::record::{Holder, Record, Rollout, Status};
+use crate::rollout::record::{Done, Holder, Moment, Record, Rollout, Status};
 
 /// Between two looks at a deployment.
 const POLL: Duration = Duration::from_secs(5);
@@ -319,6 +319,7 @@ impl Driver<'_> {
             deployment: None,
             status: Status::Preparing,
             why: None,
+            done: Done::default(),
         };
         let runs = self.was.as_deref();
         let begin = |record: &mut Record| record.begin(rollout, runs);
@@ -341,8 +342,12 @@ impl Driver<'_> {
 
     async fn note(&mut self, deployment: String) -> Result<Signal, RolloutError> {
         self.deployment = Some(deployment.clone());
+        let decided = self.decided();
         if let Some(claim) = &mut self.claim {
             let note = |record: &mut Record| {
+                if let Some(moment) = decided {
+                    record.decide(moment);
+                }
                 if let Some(rollout) = &mut record.rollout {
                     rollout.status = Status::Deploying;
                     rollout.deployment = Some(deployment);
@@ -351,6 +356,15 @@ impl Driver<'_> {
             claim.write(note).await?;
         }
         Ok(Signal::Noted)
+    }
+
+    /// The moment of this decision by ECS's clock, which pushes can be compared with: an image that was pushed before
+    /// it, and is heard of later, does not undo it.
+    fn decided(&self) -> Option<Moment> {
+        let noted = self.session.aws.noted(&self.id)?;
+        let second = noted.rsplit_once(' ')?.1.parse().ok().filter(|second| *second > 0)?;
+        let at = jiff::Timestamp::from_second(second).ok()?;
+        Some(Moment { at, id: self.session.aws.run().to_owned() })
     }
 
     async fn watch(&mut self, deployment: &str) -> Result<Progress, RolloutError> {

@@ -1,1 +1,4 @@
 //! An image that was pushed becomes a rollout.
+
+pub mod choice;
+pub mod record;
