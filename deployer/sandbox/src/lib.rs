@@ -48,6 +48,7 @@ pub use error::SandboxError;
 pub use record::{Body, CallRecord, Ending, Exchange};
 pub use sandbox::{ACCOUNT, Builder, REGION, Sandbox};
 pub use server::serve;
+pub use services::deliver::Undelivered;
 pub use services::ecs::Behaviour;
 pub use services::sns::Published;
 pub use store::{Resource, Tags};

@@ -14,7 +14,9 @@ use crate::clock::{Clock, SimClock, later};
 use crate::dispatch::{Delivery, Reply};
 use crate::error::SandboxError;
 use crate::record::{self, CallRecord, Exchange};
+use crate::services::deliver::{self, Undelivered};
 use crate::services::ecs::{self, Behaviour};
+use crate::services::events::{self, Emitted};
 use crate::services::monitoring;
 use crate::services::route53;
 use crate::services::sns::{self, Published};
@@ -246,6 +248,21 @@ impl Sandbox {
         let mut account = self.settled();
         let mut ctx = account.ctx(now, &monitoring::SERVICE);
         monitoring::publish_now(&mut ctx, namespace, name, dimensions, value);
+    }
+
+    /// An event of one of AWS's services, as it would put it on the default bus now: what happened, and the ARNs that it
+    /// is about. For services that are not simulated, such as GuardDuty or Health.
+    pub fn put_event(&self, source: &str, detail_type: &str, detail: Value, resources: &[&str]) {
+        self.with(|ctx| {
+            let resources = resources.iter().map(|arn| (*arn).to_owned()).collect();
+            let (source, kind) = (source.to_owned(), detail_type.to_owned());
+            events::emit(ctx, Emitted { source, kind, resources, detail, time: ctx.now, certain: true });
+        });
+    }
+
+    /// Everything that a rule, a topic or a schedule could not deliver, in the order in which it was sent.
+    pub fn undelivered(&self) -> Vec<Undelivered> {
+        deliver::undelivered(&self.settled().store)
     }
 
     /// Every message that was published to a topic, by whomever, in order.

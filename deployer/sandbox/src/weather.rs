@@ -68,6 +68,8 @@ impl Weather {
             "rds" => self.stale_reads / 4,
             // <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html>
             "sqs" if kind == "sqs.queue" => self.stale_reads / 4,
+            // <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html>
+            "events" if kind == "events.rule" => self.stale_reads / 4,
             // Only reads that do not ask for `ConsistentRead` see it.
             "dynamodb" if kind == "dynamodb.item" => self.stale_reads / 4,
             _ => Duration::ZERO,

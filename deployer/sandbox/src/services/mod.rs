@@ -3,6 +3,7 @@
 mod acm;
 mod applicationautoscaling;
 mod autoscaling;
+pub(crate) mod deliver;
 mod dlm;
 mod document;
 mod dynamodb;
@@ -10,6 +11,7 @@ mod ec2;
 mod ecr;
 pub(crate) mod ecs;
 mod elbv2;
+pub(crate) mod events;
 mod iam;
 mod kms;
 mod logs;
@@ -45,6 +47,7 @@ pub(crate) const ALL: &[&Service] = &[
     &ecr::SERVICE,
     &ecs::SERVICE,
     &elbv2::SERVICE,
+    &events::SERVICE,
     &iam::SERVICE,
     &kms::SERVICE,
     &logs::SERVICE,

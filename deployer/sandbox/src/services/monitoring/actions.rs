@@ -31,7 +31,7 @@ pub(super) fn run(ctx: &mut Ctx<'_>, name: &str, old: &str) {
             format!("{state}: \"{name}\" in {}", region_name(&ctx.account.region)).chars().take(100).collect();
         let message = message(ctx, &alarm, old).to_string();
         let sender = sns::Sender { service: SERVICE, source: alarm.text("AlarmArn") };
-        let outcome = sns::by_service(ctx, action, &sender, &subject, &message);
+        let outcome = sns::by_service(ctx, action, &sender, Some(&subject), &message);
         let summary = match &outcome {
             Ok(()) => format!("Successfully executed action {action}"),
             Err(error) => format!("Failed to execute action {action}. Received error: \"{}\"", error.message),

@@ -70,7 +70,7 @@ pub(crate) fn by_service(
     ctx: &mut Ctx<'_>,
     topic: &str,
     sender: &Sender<'_>,
-    subject: &str,
+    subject: Option<&str>,
     message: &str,
 ) -> Result<(), ApiError> {
     let found = topic_by_arn(ctx, "TopicArn", topic)?.ok_or_else(no_such_topic)?;
@@ -94,7 +94,7 @@ pub(crate) fn by_service(
             return Err(unfit());
         }
     }
-    keep(ctx, &found, Some(subject), message);
+    keep(ctx, &found, subject, message);
     Ok(())
 }
 
