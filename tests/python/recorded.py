@@ -192,7 +192,205 @@ def networks():
     same("ec2.test_ec2", "test_create_route_table_association", "route_tables", tables)
 
 
-for scenario in (key_management, log_groups, parameters, tables, roles, networks):
+def queues():
+    file, sqs = "sqs.test_sqs", client("sqs")
+    made = lambda name, **attributes: sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+    all_of = lambda url: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+    queue, test = made("recorded-defaults"), "test_set_queue_attributes_default_values[sqs]"
+    same(file, test, "get-queue-attributes-initial-values", all_of(queue))
+    for label, key, reuse in (("after-update", "testKeyId", "6000"), ("after-set-to-defaults", "", "300")):
+        wanted = {"KmsMasterKeyId": key, "KmsDataKeyReusePeriodSeconds": reuse}
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes=wanted)
+        same(file, test, f"get-queue-attributes-{label}", all_of(queue))
+    answer = call(sqs.set_queue_attributes, QueueUrl=queue, Attributes={"FifoQueue": "true"})
+    same(file, "test_set_unsupported_attribute_standard[sqs]", "invalid-attr-name-1", answer)
+    both = {"KmsMasterKeyId": "testKeyId", "SqsManagedSseEnabled": "true"}
+    answer = call(sqs.set_queue_attributes, QueueUrl=queue, Attributes=both)
+    same(file, "test_sse_kms_and_sqs_are_mutually_exclusive[sqs]", "error", worded(answer, "SetQueueAttributes"))
+    queue = made("recorded", MessageRetentionPeriod="604800", ReceiveMessageWaitTimeSeconds="10", VisibilityTimeout="20")
+    same(file, "test_create_and_update_queue_attributes[sqs]", "get_queue_attributes", all_of(queue))
+    changed = {"MaximumMessageSize": "2048", "VisibilityTimeout": "69", "DelaySeconds": "420"}
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes=changed)
+    same(file, "test_create_and_update_queue_attributes[sqs]", "get_updated_queue_attributes", all_of(queue))
+    answer = call(sqs.create_queue, QueueName="recorded", Attributes={"DelaySeconds": "2"})
+    same(file, "test_create_queue_with_different_attributes_raises_exception[sqs]", "create_queue_01", answer)
+    sqs.tag_queue(QueueUrl=queue, Tags={"tag1": "value1", "tag2": "value2", "tag3": ""})
+    same(file, "test_tag_untag_queue[sqs]", "get-tag-1", sqs.list_queue_tags(QueueUrl=queue))
+    sqs.untag_queue(QueueUrl=queue, TagKeys=["tag1", "tag3"])
+    same(file, "test_tag_untag_queue[sqs]", "get-tag-2", sqs.list_queue_tags(QueueUrl=queue))
+    sqs.untag_queue(QueueUrl=queue, TagKeys=["tag2"])
+    same(file, "test_tag_untag_queue[sqs]", "get-tag-after-untag", sqs.list_queue_tags(QueueUrl=queue))
+    sqs.delete_queue(QueueUrl=queue)
+    answer = call(sqs.get_queue_attributes, QueueUrl=queue)
+    same(file, "test_non_existent_queue", "queue-does-not-exist", answer)
+    same(file, "test_non_existent_queue", "queue-does-not-exist-url", call(sqs.get_queue_url, QueueName="recorded"))
+
+
+def messages():
+    file, sqs = "sqs.test_sqs", client("sqs")
+    queue = sqs.create_queue(QueueName="recorded-messages", Attributes={"VisibilityTimeout": "0"})["QueueUrl"]
+    same(file, "test_receive_empty_queue[sqs]", "empty_short_poll_resp", sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=0))
+    text = lambda value: {"DataType": "String", "StringValue": value}
+    own = {"Help.Me": text("Me"), "Hello": text("There"), "General": text("Kenobi")}
+    test = "test_receive_message_message_attribute_names_filters[sqs]"
+    sent = sqs.send_message(QueueUrl=queue, MessageBody="msg", MessageAttributes=own)
+    same(file, test, "send_message_response", sent)
+    for label, names in (
+        ("empty_filter", []), ("all_name", ["All"]), ("all_wildcard_asterisk", ["*"]), ("all_wildcard", [".*"]),
+        ("only_non_existing_names", ["Foo", "Help"]), ("only_existing", ["Hello", "General"]),
+        ("existing_and_non_existing", ["Foo", "Hello"]), ("prefix_filter", ["Hel.*"]),
+        ("illegal_name_1", ["AWS."]), ("illegal_name_2", ["..foo"]),
+    ):
+        answer = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5, MessageAttributeNames=names)
+        whole = label in ("empty_filter", "all_name", "illegal_name_1", "illegal_name_2")
+        same(file, test, label, answer if whole else answer["Messages"][0])
+    for test, label, operation, arguments in (
+        ("test_send_receive_max_number_of_messages[sqs]", "send_max_number_of_messages", sqs.receive_message, {"MaxNumberOfMessages": 11}),
+        ("test_send_receive_wait_time_seconds[sqs]", "recieve_message_error_too_large", sqs.receive_message, {"WaitTimeSeconds": 21}),
+        ("test_send_oversized_message[sqs]", "send_oversized_message", sqs.send_message, {"MessageBody": "a" * 1048577}),
+        ("test_send_empty_message[sqs]", "send_empty_message", sqs.send_message, {"MessageBody": ""}),
+        ("test_send_message_to_standard_queue_with_invalid_message_group_id[spaces]", "error-response", sqs.send_message,
+         {"MessageBody": "a", "MessageGroupId": "group 123"}),
+        ("test_too_many_entries_in_batch_request[sqs]", "test_too_many_entries_in_batch_request", sqs.send_message_batch,
+         {"Entries": [{"Id": str(n), "MessageBody": "a"} for n in range(20)]}),
+        ("test_invalid_batch_id[sqs]", "test_invalid_batch_id", sqs.send_message_batch,
+         {"Entries": [{"Id": "a!", "MessageBody": "a"}]}),
+        ("test_send_message_batch_with_oversized_contents[sqs]", "send_oversized_message_batch", sqs.send_message_batch,
+         {"Entries": [{"Id": "1", "MessageBody": "a" * 1048576}, {"Id": "2", "MessageBody": "a"}]}),
+        ("test_send_message_with_empty_string_attribute[sqs]", "empty-string-attr", sqs.send_message,
+         {"MessageBody": "a", "MessageAttributes": {"ErrorDetails": text("")}}),
+    ):
+        same(file, test, label, call(operation, QueueUrl=queue, **arguments))
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"MaximumMessageSize": "1024"})
+    entries = [{"Id": "a", "MessageBody": "a" * 1024}, {"Id": "b", "MessageBody": "a" * 1025}]
+    answer = sqs.send_message_batch(QueueUrl=queue, Entries=entries)
+    same(file, "test_send_batch_message_size", "send-message-batch-result", answer)
+    sqs.purge_queue(QueueUrl=queue)
+    same(file, "test_successive_purge_calls_fail[sqs]", "purge_queue_error", call(sqs.purge_queue, QueueUrl=queue))
+    dead = sqs.create_queue(QueueName="recorded-dead")["QueueUrl"]
+    dead_arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    redrive = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 1})
+    queue = sqs.create_queue(QueueName="recorded-redrive", Attributes={"RedrivePolicy": redrive})["QueueUrl"]
+    trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+    sqs.send_message(QueueUrl=queue, MessageBody="message-1", MessageAttributes={"MyAttribute": text("foobar")},
+                     MessageSystemAttributes={"AWSTraceHeader": text(trace)})
+    sqs.send_message(QueueUrl=queue, MessageBody="message-2")
+
+    def taken(url):
+        found = []
+        for _ in range(4):
+            answer = sqs.receive_message(
+                QueueUrl=url, VisibilityTimeout=0 if url == queue else 30, AttributeNames=["All"], MessageAttributeNames=["All"])
+            found.extend(answer.get("Messages", []))
+        for message in found:
+            del message["Attributes"]["SenderId"]
+        return sorted(found, key=lambda message: message["Body"])
+
+    same(file, "test_dead_letter_queue_message_attributes", "rec-pre-dlq", taken(queue))
+    same(file, "test_dead_letter_queue_message_attributes", "dlq-messages", taken(dead))
+
+
+def rules():
+    file, events = "events.test_events", client("events")
+    pattern = {"source": ["core.update-account-command"], "detail-type": ["core.update-account-command"],
+               "detail": {"command": ["update-account"]}}
+    test, name = "TestEventRule::test_put_list_with_prefix_describe_delete_rule[default]", "recorded"
+    read = lambda rule: {**rule, "EventPattern": json.loads(rule["EventPattern"])}
+    same(file, test, "put-rule", events.put_rule(Name=name, EventPattern=json.dumps(pattern)))
+    listed = events.list_rules(NamePrefix=name)
+    same(file, test, "list-rules", {**listed, "Rules": [read(rule) for rule in listed["Rules"]]})
+    same(file, test, "describe-rule", read(events.describe_rule(Name=name)))
+    queue = client("sqs").create_queue(QueueName="recorded-target")["QueueUrl"]
+    arn = client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    test = "TestEventTarget::test_put_list_remove_target[default]"
+    same(file, test, "put-target", events.put_targets(Rule=name, Targets=[{"Id": "t", "Arn": arn}]))
+    same(file, test, "list-targets", events.list_targets_by_rule(Rule=name))
+    answer = call(events.delete_rule, Name=name)
+    same(file, "TestEventRule::test_delete_rule_with_targets", "delete-rule-with-targets-error", answer)
+    many = [{"Id": f"t{n}", "Arn": arn} for n in range(7)]
+    answer = call(events.put_targets, Rule=name, Targets=many)
+    same(file, "TestEventTarget::test_add_exceed_fife_targets_per_rule", "put-targets-client-error", answer)
+    answer = call(events.put_targets, Rule=name, Targets=[{"Id": "!@#$@!#$", "Arn": arn}])
+    same(file, "TestEventTarget::test_put_target_id_validation", "put-targets-invalid-id-error", answer)
+    same(file, test, "remove-target", events.remove_targets(Rule=name, Ids=["t"]))
+    same(file, test, "list-targets-after-delete", events.list_targets_by_rule(Rule=name))
+    tags = [{"Key": "tag1", "Value": "value1"}, {"Key": "tag2", "Value": "value2"}]
+    rule = events.put_rule(Name="recorded-tags", EventPattern=json.dumps(pattern), Tags=tags)["RuleArn"]
+    answer = events.list_tags_for_resource(ResourceARN=rule)
+    same("events.test_events_tags", "TestRuleTags::test_put_rule_with_tags", "list_tags_for_rule", answer)
+    test = "tests_tag_list_untag_not_existing_resource[not_existing_rule]"
+    answer = call(events.tag_resource, ResourceARN=rule.replace("recorded-tags", "none"), Tags=tags)
+    answer["Error"]["Message"] = answer["Error"]["Message"].replace("Rule none", "Rule <not-existing-resource-name>")
+    same("events.test_events_tags", test, "tag_not_existing_resource_error", answer)
+    entry = {"Source": "core.update-account-command", "DetailType": "core.update-account-command", "Detail": "{}"}
+    for test, change in (
+        ("TestEvents::test_put_events_without_source", {"Source": None}),
+        ("TestEvents::test_put_event_without_detail", {"Detail": None}),
+        ("TestEvents::test_put_event_without_detail_type", {"DetailType": None}),
+        ("TestEvents::test_put_event_malformed_detail[ARRAY]", {"Detail": "[1]"}),
+        ("TestEvents::test_put_event_malformed_detail[MALFORMED_JSON]", {"Detail": "{"}),
+    ):
+        given = {name: value for name, value in {**entry, **change}.items() if value is not None}
+        same(file, test, "put-events", events.put_events(Entries=[given]))
+
+
+def refused_patterns():
+    """Every pattern that AWS was recorded to refuse, as far as its complaint quotes it."""
+    file, events = "events.test_events_patterns", client("events")
+    event = {name: "x" for name in ("id", "account", "source", "time", "region", "detail-type")} | {"resources": []}
+    for name, snapshot in json.loads((directory / f"{file}.snapshot.json").read_text()).items():
+        for label, recorded in snapshot["recorded-content"].items():
+            if not isinstance(recorded, dict):
+                continue
+            error = recorded.get("exception_message", {}).get("Error", {})
+            raw = error.get("MessageRaw", "")
+            if "(String)" not in raw:
+                continue
+            pattern = raw.split('(String)"', 1)[1].rsplit('"; line:', 1)[0].split('"; line:')[0]
+            answer = call(events.test_event_pattern, EventPattern=pattern, Event=json.dumps(event))
+            found = answer.get("Error", {}).get("Message", answer)
+            compare(f"{label} {pattern}", error["Message"].split(" at pos ")[0], str(found).split(" at pos ")[0])
+            compared.append((name, label))
+
+
+def delivered_events():
+    """What AWS was recorded to put into a queue for a target with an input transformer."""
+    file, events, sqs = "events.test_events_inputs", client("events"), client("sqs")
+    queue = sqs.create_queue(QueueName="recorded-inputs")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    allow = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    pattern = {"source": ["recorded.inputs"]}
+    events.put_rule(Name="recorded-inputs", EventPattern=json.dumps(pattern))
+    detail = {"command": "update-account", "payload": {"acc_id": "0a787ecb-4015", "sf_id": "baz"},
+              "listsingle": ["HIGH"], "listmulti": ["ACTIVE", "INACTIVE"], "valid": True}
+    paths = {"userId": "$.detail.payload.acc_id", "payload": "$.detail.payload", "systemstring": "$.detail.awsAccountId",
+             "listsingle": "$.detail.listsingle", "listmulti": "$.detail.listmulti", "valid": "$.detail.valid"}
+    begin = "TestInputTransformer::test_input_transformer_nested_keys_replacement["
+    for name, snapshot in json.loads((directory / f"{file}.snapshot.json").read_text()).items():
+        recorded = snapshot["recorded-content"].get("input-transformed-messages")
+        if begin not in name or not recorded:
+            continue
+        template = name.split(begin, 1)[1][:-1].replace('\\n', chr(10))
+        transformer = {"InputPathsMap": paths, "InputTemplate": template}
+        events.put_targets(Rule="recorded-inputs", Targets=[{"Id": "t", "Arn": arn, "InputTransformer": transformer}])
+        entry = {"Source": "recorded.inputs", "DetailType": "recorded", "Detail": json.dumps(detail)}
+        events.put_events(Entries=[entry])
+        found = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20).get("Messages", [])
+        for message in found:
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            if isinstance(recorded[0]["Body"], dict):
+                message["Body"] = json.loads(message["Body"])
+        compare(f"{name}", recorded, found)
+        compared.append((name, "input-transformed-messages"))
+
+
+scenarios = (
+    key_management, log_groups, parameters, tables, roles, networks, queues, messages, rules, refused_patterns,
+    delivered_events,
+)
+for scenario in scenarios:
     scenario()
 for difference in differences:
     print(difference, file=sys.stderr)

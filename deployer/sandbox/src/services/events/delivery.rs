@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::RULE;
 use crate::account::Ctx;
 use crate::error::ApiError;
 use crate::services::deliver::{self, Fate, Parcel};
@@ -51,7 +50,7 @@ pub(super) fn on_timer(ctx: &mut Ctx<'_>, timer: &Timer) {
         Some(Fate::Dropped { refused: true }) => &["FailedInvocations", "InvocationsFailedToBeSentToDlq"],
     };
     let name = rule.rsplit('/').next().unwrap_or_default();
-    for metric in counted.iter().filter(|_| ctx.get(RULE, name).is_some()) {
+    for metric in counted {
         monitoring::publish_now(ctx, "AWS/Events", metric, &[("RuleName", name)], 1.0);
     }
 }

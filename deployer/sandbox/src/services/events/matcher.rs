@@ -202,7 +202,8 @@ fn wildcard(value: &Value) -> Result<Rule, ApiError> {
         }
     }
     if pattern.iter().filter(|letter| letter.is_none()).count() > MOST_WILDCARDS {
-        let hint = "try using fewer wildcard characters or fewer repeating character sequences after a wildcard character";
+        let hint =
+            "try using fewer wildcard characters or fewer repeating character sequences after a wildcard character";
         return Err(wrong(format!("Rule is too complex - {hint}")));
     }
     Ok(Rule::Wildcard(pattern))
@@ -225,7 +226,8 @@ fn numeric(value: &Value) -> Result<Rule, ApiError> {
     let mut tests: Vec<(Comparison, f64)> = Vec::new();
     for pair in parts.chunks(2) {
         let name = pair[0].as_str().ok_or_else(|| wrong("Invalid member in numeric match"))?;
-        let how = Comparison::read(name).ok_or_else(|| wrong(format!("Unrecognized numeric range operator: {name}")))?;
+        let how =
+            Comparison::read(name).ok_or_else(|| wrong(format!("Unrecognized numeric range operator: {name}")))?;
         let second = tests.first().is_some_and(|(first, _)| {
             *first == Comparison::Equal || first.is_upper() == how.is_upper() || how == Comparison::Equal
         });

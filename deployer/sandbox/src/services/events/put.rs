@@ -101,7 +101,7 @@ fn time(entry: &Input) -> Option<Timestamp> {
 pub(super) fn test_pattern(_: &mut Ctx<'_>, input: &Input) -> Outcome {
     let pattern = Pattern::read(&input.string("EventPattern")?)?;
     let event: Value = serde_json::from_str(&input.string("Event")?).unwrap_or_default();
-    let members = ["id", "account", "source", "time", "region", "resources", "detail-type"];
+    let members = ["id", "account", "source", "time", "region", "detail-type"];
     if members.iter().any(|name| event.get(name).is_none()) {
         return Err(invalid("Parameter Event is not valid."));
     }

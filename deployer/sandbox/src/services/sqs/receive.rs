@@ -67,9 +67,12 @@ fn shown(message: &Message, system: &[String], own: &[String]) -> Value {
     shown
 }
 
-/// `All`, a name, or what names begin with before `.*`.
+/// All, a name, or what names begin with before `.*`.
 fn asks_for(wanted: &str, name: &str) -> bool {
-    wanted == "All" || wanted == name || wanted.strip_suffix(".*").is_some_and(|prefix| name.starts_with(prefix))
+    wanted == "All"
+        || wanted == "*"
+        || wanted == name
+        || wanted.strip_suffix(".*").is_some_and(|prefix| name.starts_with(prefix))
 }
 
 /// Takes messages out, which nobody else sees for so many seconds. Those that were received too often go to the
