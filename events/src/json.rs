@@ -28,6 +28,11 @@ pub(crate) fn text<'a>(value: &'a Value, path: &[&str]) -> Option<&'a str> {
     at(value, path)?.as_str().map(str::trim).filter(|text| !text.is_empty())
 }
 
+/// The first of these names that has a text.
+pub(crate) fn first<'a>(value: &'a Value, names: &[&str]) -> Option<&'a str> {
+    names.iter().find_map(|name| text(value, &[name]))
+}
+
 /// The number at a path, also one that is written as a text.
 pub(crate) fn number(value: &Value, path: &[&str]) -> Option<f64> {
     let found = at(value, path)?;

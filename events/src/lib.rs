@@ -1,11 +1,15 @@
 //! What comes in, read tolerantly, and the notice that goes out.
 
+mod alarm;
 mod envelope;
 mod event;
 mod json;
 mod mend;
 mod notice;
+mod tell;
 
+pub use alarm::{Alarm, AlarmState, Contributor, Evidence, Measure, Metric, Watched};
 pub use envelope::{Arrival, Content, Payload, Record};
 pub use event::Event;
 pub use notice::{Fact, Link, Malformed, Notice, Severity, State};
+pub use tell::{Told, tell};
