@@ -9,28 +9,6 @@ use crate::json;
 /// Envelopes within envelopes are opened this deep.
 const DEEPEST: usize = 5;
 
-/// What a function was invoked with.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Payload {
-    /// A batch from a queue, whose records fail one by one.
-    Queue(Vec<Record>),
-    /// Anything else, which fails as a whole.
-    Direct(Vec<Arrival>),
-}
-
-/// A record of a batch from a queue, its body as it was sent.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Record {
-    /// The message's id, by which it is reported as failed.
-    pub id: String,
-    /// What was sent; none for a record that has no body.
-    pub body: Option<String>,
-    /// How often it has been received, this time included.
-    pub receives: u64,
-    /// The trace that it belongs to.
-    pub trace: Option<String>,
-}
-
 /// One thing that arrived.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Arrival {
@@ -57,46 +35,16 @@ pub enum Content {
     Handshake(String),
 }
 
-impl Payload {
-    /// Reads what a function was invoked with.
-    #[must_use]
-    pub fn read(payload: &Value) -> Self {
-        match records(payload) {
-            Some(Records::Queue(records)) => Self::Queue(records.iter().map(Record::read).collect()),
-            _ => Self::Direct(opened(payload.clone(), &Outer::default(), DEEPEST)),
-        }
-    }
-
-    /// Reads the bytes that a function was invoked with. What is no JSON is a text.
-    #[must_use]
-    pub fn from_bytes(bytes: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(bytes);
-        json::parse(&text).map_or_else(|| Self::Direct(Arrival::all(&text, None)), |payload| Self::read(&payload))
-    }
-}
-
-impl Record {
-    fn read(record: &Value) -> Self {
-        let text = |path: &[&str]| json::text(record, path).map(str::to_owned);
-        Self {
-            id: text(&["messageId"]).unwrap_or_default(),
-            body: record.get("body").and_then(Value::as_str).map(str::to_owned),
-            receives: json::number(record, &["attributes", "ApproximateReceiveCount"]).map_or(1, |n| n.max(0.0) as u64),
-            trace: text(&["attributes", "AWSTraceHeader"]),
-        }
-    }
-
-    /// What arrived in the record.
-    #[must_use]
-    pub fn arrivals(&self) -> Vec<Arrival> {
-        Arrival::all(self.body.as_deref().unwrap_or_default(), Some(self.id.as_str()))
-    }
-}
-
 impl Arrival {
-    /// What arrived in a text that was sent under an id: one thing, mostly.
+    /// What arrived with an invocation: one thing, mostly.
     #[must_use]
-    pub fn all(body: &str, id: Option<&str>) -> Vec<Self> {
+    pub fn with_payload(payload: &Value) -> Vec<Self> {
+        opened(payload.clone(), &Outer::default(), DEEPEST)
+    }
+
+    /// What arrived in a message of a queue, by the message's body and id.
+    #[must_use]
+    pub fn in_message(body: &str, id: Option<&str>) -> Vec<Self> {
         let outer = Outer { id: id.filter(|id| !id.is_empty()).map(str::to_owned), ..Outer::default() };
         read(body, &outer, DEEPEST)
     }
@@ -149,9 +97,7 @@ fn opened(value: Value, outer: &Outer, depth: usize) -> Vec<Arrival> {
         return read(text, outer, depth - 1);
     }
     match records(&value) {
-        Some(Records::Queue(records)) => {
-            records.iter().flat_map(|record| nested(&Record::read(record), outer, depth)).collect()
-        }
+        Some(Records::Queue(records)) => records.iter().flat_map(|record| nested(record, outer, depth)).collect(),
         Some(Records::Topic(records)) => {
             records.iter().filter_map(|record| record.get("Sns")).flat_map(|sns| message(sns, outer, depth)).collect()
         }
@@ -161,9 +107,14 @@ fn opened(value: Value, outer: &Outer, depth: usize) -> Vec<Arrival> {
     }
 }
 
-fn nested(record: &Record, outer: &Outer, depth: usize) -> Vec<Arrival> {
-    let outer = Outer { id: Some(record.id.clone()), ..outer.clone() };
-    read(record.body.as_deref().unwrap_or_default(), &outer, depth - 1)
+fn nested(record: &Value, outer: &Outer, depth: usize) -> Vec<Arrival> {
+    let id = json::text(record, &["messageId"]).map(str::to_owned);
+    let outer = Outer { id: id.or_else(|| outer.id.clone()), ..outer.clone() };
+    match record.get("body") {
+        Some(Value::String(body)) => read(body, &outer, depth - 1),
+        Some(other) => opened(other.clone(), &outer, depth - 1),
+        None => vec![outer.with(Content::Text(String::new()))],
+    }
 }
 
 /// Whether it is what a topic sends to a queue.
@@ -211,11 +162,7 @@ mod tests {
     }
 
     fn only(payload: &Value) -> Arrival {
-        let arrivals = match Payload::read(payload) {
-            Payload::Queue(records) => records.iter().flat_map(Record::arrivals).collect(),
-            Payload::Direct(arrivals) => arrivals,
-        };
-        <[Arrival; 1]>::try_from(arrivals).expect("one thing arrived")[0].clone()
+        <[Arrival; 1]>::try_from(Arrival::with_payload(payload)).expect("one thing arrived")[0].clone()
     }
 
     fn queue(body: &str) -> Value {
@@ -254,12 +201,13 @@ mod tests {
     }
 
     #[test]
-    fn a_record_keeps_its_body_byte_for_byte() {
-        let body = " {\"a\":1,  \"a\":2}\r\n";
-        let Payload::Queue(records) = Payload::read(&queue(body)) else { panic!("a queue's") };
-        let expected =
-            Record { id: "q-1".into(), body: Some(body.into()), receives: 3, trace: Some("Root=1-5".into()) };
-        assert_eq!(records, [expected]);
+    fn all_of_a_batch_arrives_each_under_its_own_id() {
+        let mut batch = queue("first");
+        batch["Records"].as_array_mut().unwrap().push(json!({"messageId": "q-2", "body": {"a": 1}}));
+        let arrivals = Arrival::with_payload(&batch);
+        let ids: Vec<_> = arrivals.iter().map(|arrival| arrival.id.as_deref()).collect();
+        assert_eq!(ids, [Some("q-1"), Some("q-2")]);
+        assert_eq!(arrivals[1].content, Content::Json(json!({"a": 1})));
     }
 
     #[test]
@@ -285,11 +233,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_arrive(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            match Payload::from_bytes(&bytes) {
-                Payload::Queue(records) => prop_assert!(records.iter().all(|record| !record.arrivals().is_empty())),
-                Payload::Direct(arrivals) => prop_assert!(!arrivals.is_empty()),
-            }
+        fn any_text_arrives(text in ".{0,200}") {
+            prop_assert!(!Arrival::in_message(&text, None).is_empty());
         }
     }
 }

@@ -77,7 +77,7 @@ pub(crate) fn plain(number: f64) -> String {
         return if number == 0.0 { "0".to_owned() } else { number.to_string() };
     }
     let size = number.abs();
-    if size >= 1e15 || size < 1e-9 {
+    if !(1e-9..1e15).contains(&size) {
         return format!("{number:e}");
     }
     let digits = if size >= 1.0 { 3 } else { 12 };

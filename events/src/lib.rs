@@ -9,7 +9,7 @@ mod notice;
 mod tell;
 
 pub use alarm::{Alarm, AlarmState, Contributor, Evidence, Measure, Metric, Watched};
-pub use envelope::{Arrival, Content, Payload, Record};
+pub use envelope::{Arrival, Content};
 pub use event::Event;
 pub use notice::{Fact, Link, Malformed, Notice, Severity, State};
 pub use tell::{Told, tell};

@@ -2,33 +2,18 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::envelope::Payload;
 
 fn now() -> Timestamp {
     "2026-01-05T10:00:00Z".parse().unwrap()
 }
 
 fn of(payload: &Value) -> Told {
-    let arrivals = match Payload::read(payload) {
-        Payload::Queue(records) => records.iter().flat_map(crate::Record::arrivals).collect(),
-        Payload::Direct(arrivals) => arrivals,
-    };
-    tell(&arrivals[0], now()).expect("it can be read")
+    tell(&Arrival::with_payload(payload)[0], now()).expect("it can be read")
 }
 
 fn sample(name: &str) -> Told {
     let path = format!("{}/samples/{name}", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(path).unwrap();
-    tell(&crate::Payload::from_bytes(text.as_bytes()).first(), now()).expect("it can be read")
-}
-
-impl Payload {
-    fn first(&self) -> Arrival {
-        match self {
-            Self::Queue(records) => records[0].arrivals()[0].clone(),
-            Self::Direct(arrivals) => arrivals[0].clone(),
-        }
-    }
+    tell(&Arrival::in_message(&std::fs::read_to_string(path).unwrap(), None)[0], now()).expect("it can be read")
 }
 
 fn notice(told: Told) -> Notice {
@@ -134,8 +119,8 @@ fn a_notice_of_the_functions_is_handed_on_as_it_is() {
         (told.source.as_str(), told.key.as_str()),
         ("on-image-push", "rollout web ecs-svc/7312938471029384710 failed")
     );
-    let arrival = Payload::read(&json!({"wharf-notice": 2})).first();
-    assert!(matches!(tell(&arrival, now()), Err(Malformed::Later(2))));
+    let later = &Arrival::with_payload(&json!({"wharf-notice": 2}))[0];
+    assert!(matches!(tell(later, now()), Err(Malformed::Later(2))));
 }
 
 #[test]
@@ -162,8 +147,8 @@ fn what_nobody_knows_is_told_with_what_it_says() {
 #[test]
 fn the_same_text_without_an_id_is_news_again_an_hour_later() {
     let key = |at: &str| {
-        let arrival = Payload::from_bytes(b"disk full").first();
-        notice(tell(&arrival, at.parse().unwrap()).unwrap()).key
+        let arrival = &Arrival::in_message("disk full", None)[0];
+        notice(tell(arrival, at.parse().unwrap()).unwrap()).key
     };
     assert_eq!(key("2026-01-05T10:00:01Z"), key("2026-01-05T10:59:00Z"));
     assert_ne!(key("2026-01-05T10:00:01Z"), key("2026-01-05T11:00:01Z"));
@@ -233,10 +218,7 @@ proptest! {
     /// Whatever comes: something is said of it, and what is said is whole.
     #[test]
     fn any_document_is_told_or_has_a_reason(value in any_json()) {
-        let arrivals = match Payload::read(&value) {
-            Payload::Queue(records) => records.iter().flat_map(crate::Record::arrivals).collect(),
-            Payload::Direct(arrivals) => arrivals,
-        };
+        let arrivals = Arrival::with_payload(&value);
         prop_assert!(!arrivals.is_empty());
         for arrival in arrivals {
             match tell(&arrival, now()) {
