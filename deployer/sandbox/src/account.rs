@@ -1,6 +1,6 @@
 //! The account itself, and the context in which a handler works on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +11,10 @@ use crate::authorise::{Grant, Policy};
 use crate::clock::later;
 use crate::error::{ApiError, refuse};
 use crate::input::Input;
+use crate::principal::Principal;
 use crate::record::{CallRecord, Exchange};
 use crate::rng::{Rng, rank};
+use crate::services::iam;
 use crate::store::{Resource, Store, Tags, Timer, Token};
 use crate::weather::{Bucket, Weather};
 
@@ -30,8 +32,10 @@ pub(crate) struct Account {
     pub(crate) calls: u64,
     pub(crate) log: Vec<CallRecord>,
     pub(crate) recording: Option<Vec<Exchange>>,
-    /// The version of the store that alarms have seen.
+    /// The version of the store that alarms and pollers have seen.
     pub(crate) watched: u64,
+    /// The functions whose code somebody runs, see [`crate::lambda`].
+    pub(crate) hosted: BTreeSet<String>,
 }
 
 impl Account {
@@ -49,10 +53,11 @@ impl Account {
             log: Vec::new(),
             recording: None,
             watched: 0,
+            hosted: BTreeSet::new(),
         }
     }
 
-    /// The caller that every request is taken to come from.
+    /// The caller that a request is taken to come from unless its access key stands for a role.
     pub(crate) fn caller(&self) -> String {
         format!("arn:aws:iam::{}:user/deployer", self.id)
     }
@@ -73,9 +78,15 @@ pub(crate) struct Ctx<'a> {
     pub(crate) now: Timestamp,
     pub(crate) granted: Vec<(String, String)>,
     pub(crate) denied_as: fn(&str, &str, &str) -> ApiError,
+    pub(crate) principal: Principal,
 }
 
 impl Ctx<'_> {
+    /// The ARN of who makes the call.
+    pub(crate) fn caller(&self) -> String {
+        self.principal.arn(self.account)
+    }
+
     /// An object as it is. For rules and for objects found through others.
     pub(crate) fn get(&self, kind: &'static str, id: &str) -> Option<Arc<Resource>> {
         self.account.store.get(kind, id)
@@ -165,8 +176,15 @@ impl Ctx<'_> {
         let grant = grant
             .key("aws:RequestedRegion", self.account.region.clone())
             .key("aws:PrincipalAccount", self.account.id.clone());
-        if self.account.policy.as_ref().is_some_and(|policy| !policy.allows(&grant)) {
-            return Err((self.denied_as)(&self.account.caller(), &grant.action, &grant.resource));
+        let allowed = match &self.principal {
+            Principal::Deployer => self.account.policy.as_ref().is_none_or(|policy| policy.allows(&grant)),
+            Principal::Session { role, id, .. } => match self.visible_one("iam.role", role) {
+                Some(role) if role.text("RoleId") == id => iam::role_allows(&role, &grant)?,
+                _ => false,
+            },
+        };
+        if !allowed {
+            return Err((self.denied_as)(&self.caller(), &grant.action, &grant.resource));
         }
         self.granted.push((grant.action, grant.resource));
         Ok(())

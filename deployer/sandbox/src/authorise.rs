@@ -1,4 +1,4 @@
-//! Who may do what: IAM policy evaluation for the one caller of the account.
+//! Who may do what: IAM policy evaluation, for the deployer and for the roles that functions run as.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
 
 use std::collections::BTreeMap;
@@ -92,8 +92,13 @@ impl Policy {
 
     /// Whether the action is allowed: some statement allows it and none denies it.
     pub(crate) fn allows(&self, grant: &Grant) -> bool {
-        let denied = self.statements.iter().any(|s| !s.allow && s.applies(grant));
-        !denied && self.statements.iter().any(|s| s.allow && s.applies(grant))
+        self.verdict(grant) == Some(true)
+    }
+
+    /// What the policy says of the action: false where a statement denies it, none where it says nothing.
+    pub(crate) fn verdict(&self, grant: &Grant) -> Option<bool> {
+        let says = |allow: bool| self.statements.iter().any(|s| s.allow == allow && s.applies(grant));
+        if says(false) { Some(false) } else { says(true).then_some(true) }
     }
 }
 

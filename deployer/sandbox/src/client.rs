@@ -9,6 +9,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 
+use crate::clock::Pace;
 use crate::dispatch::Delivery;
 use crate::sandbox::Sandbox;
 use crate::wire::{Request, Response};
@@ -36,7 +37,7 @@ impl HttpConnector for SandboxHttpClient {
         let sandbox = self.sandbox.clone();
         HttpConnectorFuture::new(async move {
             let request = understood(request)?;
-            match sandbox.answer(&request).await {
+            match sandbox.answer(&request, Pace::Slept).await {
                 Delivery::Answer(response) => answered(response),
                 Delivery::NeverArrived => {
                     Err(ConnectorError::io("connection refused before the request was sent".into()))

@@ -51,6 +51,27 @@ impl Clock for SimClock {
     }
 }
 
+/// How time passes while a call is under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pace {
+    /// As in the runtime that calls and waits: by sleeping, which under tokio's paused time takes none.
+    #[default]
+    Slept,
+    /// Under tokio's paused time, while a process that lives in real time is waited for: tokio's clock stands still then,
+    /// and each call steps it by as long as the call takes.
+    Stepped,
+}
+
+impl Pace {
+    /// Lets time pass.
+    pub(crate) async fn pass(self, by: Duration) {
+        match self {
+            Self::Slept => tokio::time::sleep(by).await,
+            Self::Stepped => tokio::time::advance(by).await,
+        }
+    }
+}
+
 /// `at` plus `by`, stopping at the end of time instead of failing.
 pub(crate) fn later(at: Timestamp, by: Duration) -> Timestamp {
     at.checked_add(by).unwrap_or(Timestamp::MAX)

@@ -9,7 +9,9 @@ use crate::account::{Account, Ctx};
 use crate::authorise::Grant;
 use crate::error::{ApiError, Outcome};
 use crate::input::Input;
+use crate::principal::Principal;
 use crate::record::{CallRecord, Ending, Exchange};
+use crate::services::lambda::WAITS;
 use crate::services::{self, Operation, Service};
 use crate::weather::{CallInfo, Fate};
 use crate::wire::{self, Call, Protocol, Request, Response};
@@ -19,6 +21,18 @@ use crate::wire::{self, Call, Protocol, Request, Response};
 pub(crate) struct Reply {
     pub(crate) latency: Duration,
     pub(crate) delivery: Delivery,
+    /// An answer that is still to come, in place of the delivery.
+    pub(crate) waits: Option<Box<Waiting>>,
+}
+
+/// A call whose answer is that of an invocation.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    invocation: String,
+    /// Whether the caller wants the end of the invocation's log.
+    tail: bool,
+    call: Call,
+    request: Request,
 }
 
 /// Whether an answer arrives.
@@ -36,6 +50,7 @@ pub(crate) struct Routed {
     pub(crate) call: Call,
     pub(crate) service: &'static Service,
     pub(crate) operation: &'static Operation,
+    pub(crate) principal: Principal,
     pub(crate) info: CallInfo,
 }
 
@@ -51,16 +66,18 @@ impl Account {
         }
     }
 
-    /// Lets alarms see what has changed.
+    /// Lets alarms and pollers see what has changed.
     pub(crate) fn watch(&mut self, now: Timestamp) {
         if self.watched != self.store.version {
             services::monitoring::watch(&mut self.ctx(now, &services::monitoring::SERVICE));
+            services::lambda::look(&mut self.ctx(now, &services::lambda::SERVICE));
             self.watched = self.store.version;
         }
     }
 
     pub(crate) fn ctx(&mut self, now: Timestamp, service: &Service) -> Ctx<'_> {
-        Ctx { account: self, now, granted: Vec::new(), denied_as: service.denied }
+        let principal = Principal::Deployer;
+        Ctx { account: self, now, granted: Vec::new(), denied_as: service.denied, principal }
     }
 
     /// Understands a request and gives the call its number; what cannot be understood is answered here.
@@ -100,7 +117,8 @@ impl Account {
             operation: call.operation.clone(),
             write: operation.write,
         };
-        Ok(Routed { call, service, operation, info })
+        let principal = Principal::of(self, wire::access_key(request).unwrap_or_default());
+        Ok(Routed { call, service, operation, principal, info })
     }
 
     /// Carries a call out under the fate that it has.
@@ -113,12 +131,20 @@ impl Account {
         let outcome = match fate {
             Fate::RefuseBefore => {
                 self.log(routed, now, granted, Ending::NeverArrived);
-                return Reply { latency, delivery: Delivery::NeverArrived };
+                return Reply { latency, delivery: Delivery::NeverArrived, waits: None };
             }
             Fate::Throttle => Err((routed.service.throttled)()),
             Fate::ServerError => Err(server_error(routed.call.protocol)),
             Fate::Normal | Fate::Spared | Fate::LoseReply => self.execute(routed, &input, now, &mut granted),
         };
+        if let (Ok(output), Fate::Normal | Fate::Spared) = (&outcome, fate)
+            && let Some(invocation) = output[WAITS].as_str().map(str::to_owned)
+        {
+            self.log(routed, now, granted, Ending::Done);
+            let (call, request) = (routed.call.clone(), request.clone());
+            let waits = Waiting { invocation, tail: output["_tail"] == true, call, request };
+            return Reply { latency, delivery: Delivery::ReplyLost, waits: Some(Box::new(waits)) };
+        }
         let id = self.rng.uuid();
         let (response, ending) = match &outcome {
             Ok(output) => (wire::encode(&routed.call, routed.service.namespace, output, &id), Ending::Done),
@@ -134,7 +160,18 @@ impl Account {
             (_, ending) => (Delivery::Answer(response), ending),
         };
         self.log(routed, now, granted, ending);
-        Reply { latency, delivery }
+        Reply { latency, delivery, waits: None }
+    }
+
+    /// The answer that a call waits for, once it is there.
+    pub(crate) fn arrived(&mut self, waiting: &Waiting) -> Option<Response> {
+        let mut output = services::lambda::work::outcome(&self.store, &waiting.invocation)?;
+        if !waiting.tail {
+            output["LogResult"] = Value::Null;
+        }
+        let id = self.rng.uuid();
+        let response = wire::encode(&waiting.call, "", &output, &id);
+        Some(self.record(&waiting.call.service, &waiting.call.operation, &waiting.request, response))
     }
 
     /// What the weather makes of a call that no hook has decided about.
@@ -171,6 +208,7 @@ impl Account {
         let (service, operation) = (routed.service, routed.operation);
         let dry_run = service.name == "ec2" && input.bool_or("DryRun", false)?;
         let mut ctx = self.ctx(now, service);
+        ctx.principal = routed.principal.clone();
         let outcome = (|| {
             if let Some(action) = operation.action.filter(|action| !action.is_empty()) {
                 ctx.authorise(Grant::new(format!("{}:{action}", service.name), "*"))?;
@@ -208,7 +246,8 @@ impl Account {
 
     fn log(&mut self, routed: &Routed, at: Timestamp, authorised: Vec<(String, String)>, ending: Ending) {
         let CallInfo { n, service, operation, write } = routed.info.clone();
-        self.log.push(CallRecord { n, service, operation, write, at, authorised, ending });
+        let principal = routed.principal.arn(self);
+        self.log.push(CallRecord { n, principal, service, operation, write, at, authorised, ending });
     }
 
     fn record(&mut self, service: &str, operation: &str, request: &Request, response: Response) -> Response {

@@ -30,6 +30,8 @@ mod clock;
 mod dispatch;
 mod error;
 mod input;
+pub mod lambda;
+mod principal;
 mod record;
 mod rng;
 mod sandbox;
@@ -43,7 +45,7 @@ mod wire;
 
 pub use authorise::Policy;
 pub use client::SandboxHttpClient;
-pub use clock::{Clock, SimClock};
+pub use clock::{Clock, Pace, SimClock};
 pub use error::SandboxError;
 pub use record::{Body, CallRecord, Ending, Exchange};
 pub use sandbox::{ACCOUNT, Builder, REGION, Sandbox};

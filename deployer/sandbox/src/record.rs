@@ -28,6 +28,8 @@ pub enum Ending {
 pub struct CallRecord {
     /// The number of the call, from 1.
     pub n: u64,
+    /// Who called: the ARN of the deployer's user, or of a role's session.
+    pub principal: String,
     /// The service's signing name.
     pub service: String,
     /// The operation.

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
+use tokio::sync::Notify;
 
 use crate::account::Account;
 use crate::authorise::Policy;
 use crate::client::SandboxHttpClient;
-use crate::clock::{Clock, SimClock, later};
-use crate::dispatch::{Delivery, Reply};
+use crate::clock::{Clock, Pace, SimClock, later};
+use crate::dispatch::{Delivery, Reply, Waiting};
 use crate::error::SandboxError;
 use crate::record::{self, CallRecord, Exchange};
 use crate::services::deliver::{self, Undelivered};
@@ -36,6 +37,16 @@ pub struct Sandbox {
     account: Arc<Mutex<Account>>,
     clock: Arc<dyn Clock>,
     hook: Arc<Mutex<Option<Hooked>>>,
+    news: Arc<News>,
+}
+
+/// Who is told that something happened in the account.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    /// The one who runs the account's functions.
+    pub(crate) host: Notify,
+    /// Those who wait for an invocation to be over.
+    pub(crate) callers: Notify,
 }
 
 /// What a new account is to be like.
@@ -96,7 +107,8 @@ impl Builder {
     pub fn build(self) -> Sandbox {
         let clock = self.clock.unwrap_or_else(|| Arc::new(SimClock::new(first_day())));
         let account = Account::new(self.account, self.region, self.seed, self.weather);
-        let sandbox = Sandbox { account: Arc::new(Mutex::new(account)), clock, hook: Arc::default() };
+        let sandbox =
+            Sandbox { account: Arc::new(Mutex::new(account)), clock, hook: Arc::default(), news: Arc::default() };
         for zone in self.zones {
             sandbox.with(|ctx| route53::exists_beforehand(ctx, &zone));
         }
@@ -134,7 +146,9 @@ impl Sandbox {
         account.calls = 0;
         account.log.clear();
         account.recording = None;
-        Self { account: Arc::new(Mutex::new(account)), clock: Arc::clone(&self.clock), hook: Arc::default() }
+        account.hosted.clear();
+        let clock = Arc::clone(&self.clock);
+        Self { account: Arc::new(Mutex::new(account)), clock, hook: Arc::default(), news: Arc::default() }
     }
 
     /// [`Sandbox::fork`] under another clock: for a world that goes on in another runtime, whose time is another.
@@ -219,6 +233,8 @@ impl Sandbox {
         change(&mut resource.attrs, &mut resource.tags);
         account.store.put_at_once(resource.kind, id, Some(resource));
         account.watch(self.clock.now());
+        drop(account);
+        self.tell();
         Ok(())
     }
 
@@ -239,15 +255,14 @@ impl Sandbox {
         let resource = found(&account, kind, id)?;
         account.store.put_at_once(resource.kind, id, None);
         account.watch(self.clock.now());
+        drop(account);
+        self.tell();
         Ok(())
     }
 
     /// A value of a metric at this moment, as one of AWS's services or an application would publish it.
     pub fn metric(&self, namespace: &str, name: &str, dimensions: &[(&str, &str)], value: f64) {
-        let now = self.clock.now();
-        let mut account = self.settled();
-        let mut ctx = account.ctx(now, &monitoring::SERVICE);
-        monitoring::publish_now(&mut ctx, namespace, name, dimensions, value);
+        self.with(|ctx| monitoring::publish_now(ctx, namespace, name, dimensions, value));
     }
 
     /// An event of one of AWS's services, as it would put it on the default bus now: what happened, and the ARNs that it
@@ -311,22 +326,49 @@ impl Sandbox {
     }
 
     /// One call, in the time that it takes.
-    pub(crate) async fn answer(&self, request: &Request) -> Delivery {
+    pub(crate) async fn answer(&self, request: &Request, pace: Pace) -> Delivery {
         if sqs::receives(request)
             && let Some(poll) = self.with(|ctx| sqs::long_poll(ctx, request))
         {
-            self.wait_for_messages(&poll).await;
+            self.wait_for_messages(&poll, pace).await;
         }
         let reply = self.call(request);
-        tokio::time::sleep(reply.latency).await;
-        reply.delivery
+        self.tell();
+        pace.pass(reply.latency).await;
+        match reply.waits {
+            Some(waiting) => self.arrival(&waiting).await,
+            None => reply.delivery,
+        }
+    }
+
+    /// The answer of a call that waits for a function to run.
+    async fn arrival(&self, waiting: &Waiting) -> Delivery {
+        loop {
+            let mut news = std::pin::pin!(self.news.callers.notified());
+            news.as_mut().enable();
+            if let Some(response) = self.lock().arrived(waiting) {
+                return Delivery::Answer(response);
+            }
+            news.await;
+        }
+    }
+
+    /// Says that something happened.
+    fn tell(&self) {
+        self.news.host.notify_one();
+        self.news.callers.notify_waiters();
+    }
+
+    /// What there is to be told.
+    pub(crate) fn news(&self) -> Arc<News> {
+        Arc::clone(&self.news)
     }
 
     /// Until there are some, or until the call that waits for them gives up.
-    async fn wait_for_messages(&self, poll: &sqs::LongPoll) {
+    async fn wait_for_messages(&self, poll: &sqs::LongPoll, pace: Pace) {
         let until = later(self.clock.now(), Duration::from_secs(poll.seconds));
         while self.clock.now() < until && !self.with(|ctx| poll.is_over(ctx)) {
-            tokio::time::sleep(self.clock.real(Duration::from_millis(100))).await;
+            pace.pass(self.clock.real(Duration::from_millis(100))).await;
         }
     }
 
@@ -334,7 +376,7 @@ impl Sandbox {
     pub(crate) fn call(&self, request: &Request) -> Reply {
         let routed = self.lock().route(request);
         let mut reply = match routed {
-            Err(response) => Reply { latency: std::time::Duration::ZERO, delivery: Delivery::Answer(response) },
+            Err(response) => Reply { latency: Duration::ZERO, delivery: Delivery::Answer(response), waits: None },
             Ok(routed) => {
                 let hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 let fate = hook.map_or(Fate::Normal, |hook| (hook.0)(&routed.info));
@@ -348,9 +390,20 @@ impl Sandbox {
 
     /// Works on the account as a service does.
     pub(crate) fn with<T>(&self, work: impl FnOnce(&mut crate::account::Ctx<'_>) -> T) -> T {
+        let done = self.with_quietly(work);
+        self.tell();
+        done
+    }
+
+    /// The same without telling anybody that something happened: for who is told.
+    pub(crate) fn with_quietly<T>(&self, work: impl FnOnce(&mut crate::account::Ctx<'_>) -> T) -> T {
         let (mut account, now) = (self.settled(), self.clock.now());
         let denied_as = crate::services::access_denied;
-        work(&mut crate::account::Ctx { account: &mut account, now, granted: Vec::new(), denied_as })
+        let principal = crate::principal::Principal::Deployer;
+        let mut ctx = crate::account::Ctx { account: &mut account, now, granted: Vec::new(), denied_as, principal };
+        let done = work(&mut ctx);
+        account.watch(now);
+        done
     }
 
     fn lock(&self) -> MutexGuard<'_, Account> {

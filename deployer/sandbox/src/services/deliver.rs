@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{sns, sqs};
+use super::{lambda, sns, sqs};
 use crate::account::Ctx;
 use crate::clock::later;
 use crate::error::ApiError;
@@ -37,6 +37,7 @@ pub(crate) fn deliver(ctx: &mut Ctx<'_>, target: &str, body: &str, origin: &Orig
             let sender = sns::Sender { service: origin.service, source: origin.source };
             sns::by_service(ctx, target, &sender, origin.subject, body)
         }
+        "lambda" => lambda::invoke_by_service(ctx, target, origin.service, origin.source, body).map(drop),
         other => Err(ApiError::not_simulated(format!("deliveries to the service {other}"))),
     }
 }

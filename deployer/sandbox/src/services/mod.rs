@@ -12,8 +12,9 @@ mod ecr;
 pub(crate) mod ecs;
 mod elbv2;
 pub(crate) mod events;
-mod iam;
+pub(crate) mod iam;
 mod kms;
+pub(crate) mod lambda;
 mod logs;
 pub(crate) mod monitoring;
 mod rds;
@@ -50,6 +51,7 @@ pub(crate) const ALL: &[&Service] = &[
     &events::SERVICE,
     &iam::SERVICE,
     &kms::SERVICE,
+    &lambda::SERVICE,
     &logs::SERVICE,
     &monitoring::SERVICE,
     &rds::SERVICE,
@@ -64,7 +66,7 @@ pub(crate) const ALL: &[&Service] = &[
 ];
 
 /// The services that are called by paths, with the bindings of their operations.
-pub(crate) const REST: &[Rest] = &[dlm::REST, route53::REST, scheduler::REST];
+pub(crate) const REST: &[Rest] = &[dlm::REST, lambda::REST, route53::REST, scheduler::REST];
 
 /// A service: how it is recognised, what it can do, how its objects change by themselves.
 pub(crate) struct Service {

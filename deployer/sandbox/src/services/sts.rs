@@ -24,5 +24,5 @@ pub(crate) static SERVICE: Service = Service {
 };
 
 fn get_caller_identity(ctx: &mut Ctx<'_>, _: &Input) -> Outcome {
-    Ok(json!({"Arn": ctx.account.caller(), "UserId": "AIDASANDBOXDEPLOYER00", "Account": ctx.account.id}))
+    Ok(json!({"Arn": ctx.caller(), "UserId": ctx.principal.user_id(), "Account": ctx.account.id}))
 }

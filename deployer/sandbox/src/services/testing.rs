@@ -65,7 +65,8 @@ pub(crate) fn rest(sandbox: &Sandbox, service: &str, method: &str, path: &str, i
         return Ok(answer);
     }
     let code = response.headers.iter().find(|(name, _)| name == "x-amzn-errortype").map(|(_, code)| code.clone());
-    Err((code.unwrap_or_default(), answer["message"].as_str().unwrap_or_default().to_owned()))
+    let message = answer["message"].as_str().or_else(|| answer["Message"].as_str());
+    Err((code.unwrap_or_default(), message.unwrap_or_default().to_owned()))
 }
 
 /// The text of the first element with this name.

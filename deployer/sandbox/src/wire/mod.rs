@@ -65,7 +65,7 @@ pub(crate) enum Protocol {
 }
 
 /// A request once understood.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) protocol: Protocol,
     /// The signing name from the credential scope.
@@ -156,9 +156,7 @@ fn rest_of(service: &str) -> Option<&'static Rest> {
 fn scope(request: &Request) -> Result<(String, String), ApiError> {
     let unsigned =
         || ApiError::with_status(403, "MissingAuthenticationToken", "Request is missing Authentication Token");
-    let header = request.header("authorization").ok_or_else(unsigned)?;
-    let credential =
-        header.split(['=', ',', ' ']).skip_while(|part| *part != "Credential").nth(1).ok_or_else(unsigned)?;
+    let credential = credential(request).ok_or_else(unsigned)?;
     let mut parts = credential.rsplit('/');
     match (parts.next(), parts.next(), parts.next()) {
         (Some("aws4_request"), Some(service), Some(region)) => Ok((region.to_owned(), service.to_owned())),
@@ -168,6 +166,17 @@ fn scope(request: &Request) -> Result<(String, String), ApiError> {
             "Credential must have the form <key>/<date>/<region>/<service>/aws4_request",
         )),
     }
+}
+
+/// The credential of a request: access key, day, region, service.
+fn credential(request: &Request) -> Option<&str> {
+    let header = request.header("authorization")?;
+    header.split(['=', ',', ' ']).skip_while(|part| *part != "Credential").nth(1)
+}
+
+/// The access key that a request is signed with.
+pub(crate) fn access_key(request: &Request) -> Option<&str> {
+    credential(request)?.split('/').next()
 }
 
 /// A moment as the XML services write it, rounded to milliseconds.

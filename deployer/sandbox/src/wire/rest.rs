@@ -17,7 +17,8 @@ pub(crate) struct Route {
     pub(crate) uri: &'static str,
     pub(crate) query: &'static [(&'static str, &'static str)],
     pub(crate) headers: &'static [(&'static str, &'static str)],
-    /// The member that is the whole body; otherwise the body is all members that are nowhere else.
+    /// The member that is the whole body, in JSON services as the bytes that came; otherwise the body is all members
+    /// that are nowhere else.
     pub(crate) payload: Option<&'static str>,
     pub(crate) status: u16,
     pub(crate) answer_headers: &'static [(&'static str, &'static str)],
@@ -106,12 +107,10 @@ impl Rest {
     fn body(&self, route: &Route, request: &Request) -> Result<Value, ApiError> {
         let text = || std::str::from_utf8(&request.body).map_err(|e| refuse("SerializationException", e.to_string()));
         match self.format {
-            Format::Json => match serde_json::from_slice(&request.body) {
-                Ok(value) => Ok(value),
-                // A payload that is raw bytes, such as that of an invocation.
-                Err(_) if route.payload.is_some() => Ok(String::from_utf8_lossy(&request.body).into()),
-                Err(error) => Err(refuse("SerializationException", error.to_string())),
-            },
+            // A payload is a blob, such as that of an invocation: what is inside is none of the protocol's business.
+            Format::Json if route.payload.is_some() => Ok(text()?.into()),
+            Format::Json => serde_json::from_slice(&request.body)
+                .map_err(|error| refuse("SerializationException", error.to_string())),
             Format::Xml => rest_xml::read(text()?, route.items),
         }
     }
@@ -125,10 +124,13 @@ impl Rest {
                 headers.push(((*name).to_owned(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
             }
         }
+        // Few operations have a status that depends on what was asked.
+        let status = members.get(STATUS).and_then(Value::as_u64).and_then(|status| u16::try_from(status).ok());
+        let status = status.unwrap_or(route.status);
         members.retain(|name, value| !name.starts_with('_') && !value.is_null());
         let payload = route.answer_payload.map(|name| members.remove(name).unwrap_or_default());
         let body = match self.format {
-            _ if route.status == 204 => String::new(),
+            _ if status == 204 => String::new(),
             Format::Json => match payload {
                 Some(Value::String(text)) => text,
                 Some(value) => value.to_string(),
@@ -143,14 +145,19 @@ impl Rest {
         };
         let kind = if self.format == Format::Json { "application/json" } else { "text/xml" };
         headers.push(("content-type".to_owned(), kind.to_owned()));
-        Response { status: route.status, headers, body: body.into_bytes() }
+        Response { status, headers, body: body.into_bytes() }
     }
 }
 
-/// Errors of rest-json: the code in a header, the message in the body.
+/// The member of an answer that is its HTTP status, where that is not the route's own.
+pub(crate) const STATUS: &str = "_status";
+
+/// Errors of rest-json: the code in a header, the message in the body, under the name that the error's shape has for it.
 pub(crate) fn encode_json_error(error: &ApiError, request_id: &str) -> Response {
     let mut body = (*error.members).clone();
-    body.insert("message".to_owned(), error.message.clone().into());
+    if !body.contains_key("Message") {
+        body.insert("message".to_owned(), error.message.clone().into());
+    }
     let headers =
         [("content-type", "application/json"), ("x-amzn-errortype", &error.code), ("x-amzn-requestid", request_id)];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
@@ -256,7 +263,7 @@ mod tests {
         assert_eq!((operation, input), ("DeleteFunction", json!({"FunctionName": "f", "Qualifier": "1"})));
         let uri = "/2015-03-31/functions/f/invocations";
         let (operation, input) = decoded("POST", uri, &[("x-amz-invocation-type", "Event")], r#"{"a": 1}"#);
-        let expected = json!({"FunctionName": "f", "InvocationType": "Event", "Payload": {"a": 1}});
+        let expected = json!({"FunctionName": "f", "InvocationType": "Event", "Payload": "{\"a\": 1}"});
         assert_eq!((operation, input), ("Invoke", expected));
     }
 
@@ -275,6 +282,7 @@ mod tests {
         assert_eq!((response.status, response.body.as_slice()), (200, br#"{"ok":true}"#.as_slice()));
         assert!(response.headers.contains(&("X-Amz-Executed-Version".to_owned(), "$LATEST".to_owned())));
         assert_eq!(LAMBDA.encode(&LAMBDA.routes[1], &json!({}), "id").body, b"");
+        assert_eq!(LAMBDA.encode(&LAMBDA.routes[2], &json!({"_status": 202}), "id").status, 202);
     }
 
     #[test]

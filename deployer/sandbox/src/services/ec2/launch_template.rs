@@ -106,7 +106,7 @@ fn version(ctx: &Ctx<'_>, input: &Input, number: i64, data: Map<String, Value>) 
         "versionNumber": number,
         "versionDescription": input.opt_str("VersionDescription"),
         "createTime": iso_millis(ctx.now),
-        "createdBy": ctx.account.caller(),
+        "createdBy": ctx.caller(),
         "launchTemplateData": data,
     })
 }
@@ -141,7 +141,7 @@ pub(crate) fn create(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
         json!({
             "launchTemplateName": name,
             "createTime": iso_millis(ctx.now),
-            "createdBy": ctx.account.caller(),
+            "createdBy": ctx.caller(),
             "defaultVersionNumber": 1,
             "latestVersionNumber": 1,
             "operator": {"managed": false},

@@ -71,7 +71,7 @@ pub(super) fn register(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
             "compatibilities": ["EC2", "MANAGED_INSTANCES"],
             "requiresAttributes": requirements(&given, &network_mode),
             "registeredAt": seconds(ctx.now),
-            "registeredBy": ctx.account.caller(),
+            "registeredBy": ctx.caller(),
         }),
     );
     if !requires.is_empty() {

@@ -81,7 +81,7 @@ fn blank(ctx: &Ctx<'_>, id: &str, service_arn: &str, cluster: &str, name: &str) 
         "availabilityZoneRebalancing": "DISABLED",
         "roleArn": format!("arn:aws:iam::{}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS", ctx.account.id),
         "createdAt": seconds(ctx.now),
-        "createdBy": ctx.account.caller(),
+        "createdBy": ctx.caller(),
         "events": [],
         "_cluster": cluster,
     }))

@@ -5,6 +5,8 @@ mod check;
 mod details;
 mod inline;
 mod linked;
+mod managed;
+mod permissions;
 mod profile;
 mod role;
 mod tags;
@@ -27,6 +29,7 @@ use crate::store::{Resource, Timer};
 use crate::weather::Bucket;
 
 pub(crate) use linked::ensure as ensure_service_linked_role;
+pub(crate) use permissions::role_allows;
 pub(crate) use profile::for_instances as profile_for_instances;
 
 pub(crate) static SERVICE: Service = Service {

@@ -106,7 +106,8 @@ pub(super) fn judged(ctx: &Ctx<'_>, text: &str, bypass: bool) -> Result<Judged, 
 
 /// What a key policy says of the account's caller, in whose name or in that of the whole account it may speak.
 fn caller_may(ctx: &Ctx<'_>, policy: &Value, grant: &Grant) -> Result<Option<bool>, ApiError> {
-    let us = [root(ctx), ctx.account.id.clone(), ctx.account.caller(), "*".to_owned()];
+    let mut us = ctx.principal.names(ctx.account);
+    us.extend([root(ctx), ctx.account.id.clone(), "*".to_owned()]);
     document::judge(policy, |kind, name| kind == "AWS" && us.iter().any(|us| us == name), grant)
 }
 
@@ -120,11 +121,11 @@ fn parsed(key: &Resource) -> Value {
 pub(super) fn demand(ctx: &Ctx<'_>, key: &Resource, grant: &Grant) -> Result<bool, ApiError> {
     let policy = parsed(key);
     if caller_may(ctx, &policy, grant)? != Some(true) {
-        let message = not_authorised(&ctx.account.caller(), &grant.action, &grant.resource);
+        let message = not_authorised(&ctx.caller(), &grant.action, &grant.resource);
         return Err(refuse("AccessDeniedException", message.replace("identity-based", "resource-based")));
     }
-    let caller = ctx.account.caller();
-    let itself = |kind: &str, name: &str| kind == "AWS" && (name == "*" || name == caller);
+    let caller = ctx.principal.names(ctx.account);
+    let itself = |kind: &str, name: &str| kind == "AWS" && (name == "*" || caller.iter().any(|us| us == name));
     Ok(document::judge(&policy, itself, grant)? == Some(true))
 }
 

@@ -176,3 +176,8 @@ fn numbered(ctx: &Ctx<'_>, stream: &Resource, n: usize, event: &Value) -> Value 
     event["eventId"] = format!("{number:056}").into();
     event
 }
+
+/// Whether a group has a stream.
+pub(crate) fn has_stream(ctx: &Ctx<'_>, group: &str, stream: &str) -> bool {
+    ctx.get(STREAM, &key(group, stream)).is_some()
+}

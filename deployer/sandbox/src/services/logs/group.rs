@@ -72,6 +72,11 @@ pub(crate) fn made_by_aws(ctx: &mut Ctx<'_>, name: &str) {
     }
 }
 
+/// Whether there is a group of that name.
+pub(crate) fn exists(ctx: &Ctx<'_>, name: &str) -> bool {
+    ctx.get("logs.group", name).is_some()
+}
+
 fn well_formed(name: &str) -> Result<(), ApiError> {
     if name.len() > 512 {
         return Err(invalid("Invalid LogGroup or LogStream, both must have length less than or equal to 512."));

@@ -23,8 +23,8 @@ use crate::input::Input;
 use crate::store::{Resource, Timer};
 use crate::weather::Bucket;
 
-pub(crate) use event::append;
-pub(crate) use group::made_by_aws;
+pub(crate) use event::{append, has_stream};
+pub(crate) use group::{exists, made_by_aws};
 
 pub(crate) static SERVICE: Service = Service {
     name: "logs",

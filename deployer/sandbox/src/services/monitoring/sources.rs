@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::series::Name;
 use crate::account::Ctx;
 use crate::clock::later;
+use crate::services::sqs;
 use crate::store::Resource;
 
 /// What a service shows now.
@@ -33,6 +34,7 @@ pub(super) fn read(ctx: &Ctx<'_>, metric: &Name) -> Option<Reading> {
         "AWS/AutoScaling" => group(ctx, metric)?,
         "AWS/RDS" => database(ctx, metric)?,
         "AWS/EC2" => instance(ctx, metric)?,
+        "AWS/SQS" => return queue(ctx, metric),
         "AWS/CertificateManager" => return certificate(ctx, metric),
         _ => return None,
     };
@@ -169,6 +171,37 @@ fn instance(ctx: &Ctx<'_>, metric: &Name) -> Option<Option<f64>> {
         (None, None) => return None,
     };
     Some(any.then_some(value))
+}
+
+/// What lies in a queue, by the minute. The age of what has lain there for hours is told by the hour.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html>
+fn queue(ctx: &Ctx<'_>, metric: &Name) -> Option<Reading> {
+    let depth = sqs::depth(ctx, metric.dimension("QueueName")?);
+    let count = |count: usize| u32::try_from(count).map_or(f64::MAX, f64::from);
+    let (value, until) = match (metric.name.as_str(), depth) {
+        (
+            "ApproximateNumberOfMessagesVisible"
+            | "ApproximateNumberOfMessagesNotVisible"
+            | "ApproximateNumberOfMessagesDelayed"
+            | "ApproximateAgeOfOldestMessage",
+            None,
+        ) => (None, None),
+        ("ApproximateNumberOfMessagesVisible", Some(depth)) => (Some(count(depth.visible)), depth.moves),
+        ("ApproximateNumberOfMessagesNotVisible", Some(depth)) => (Some(count(depth.in_flight)), depth.moves),
+        ("ApproximateNumberOfMessagesDelayed", Some(depth)) => (Some(count(depth.delayed)), depth.moves),
+        ("ApproximateAgeOfOldestMessage", Some(depth)) => match depth.oldest {
+            None => (Some(0.0), None),
+            Some(sent) => {
+                let age = ctx.now.duration_since(sent).as_secs().max(0);
+                let step = if age < 7200 { 60 } else { 3600 };
+                let shown = age.div_euclid(step) * step;
+                let next = u64::try_from(shown + step).unwrap_or_default();
+                (Some(float(shown)), Some(later(sent, Duration::from_secs(next))))
+            }
+        },
+        _ => return None,
+    };
+    Some(Reading { value, until })
 }
 
 /// Whole days until a certificate ends: one less every day.

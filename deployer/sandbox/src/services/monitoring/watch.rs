@@ -49,7 +49,7 @@ pub(super) fn look(ctx: &mut Ctx<'_>, name: &str) {
 fn observe(ctx: &mut Ctx<'_>, metric: &Name) -> bool {
     let Some(reading) = sources::read(ctx, metric) else { return false };
     let moved = series::observe(ctx, metric, reading.value);
-    if let (true, Some(until)) = (moved, reading.until) {
+    if let Some(until) = reading.until {
         let known = ctx.get(series::METRIC, &metric.id());
         if known.is_some_and(|known| known.attrs.get("_until").and_then(Value::as_i64) != Some(until.as_second())) {
             ctx.update(series::METRIC, &metric.id(), |known| known.set("_until", until.as_second()));

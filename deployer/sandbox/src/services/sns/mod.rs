@@ -22,7 +22,7 @@ use crate::store::{Resource, Timer};
 use crate::weather::Bucket;
 
 pub use publish::Published;
-pub(crate) use publish::{Sender, all_published, by_service};
+pub(crate) use publish::{Sender, all_published, as_caller, by_service, exists};
 
 pub(crate) static SERVICE: Service = Service {
     name: "sns",

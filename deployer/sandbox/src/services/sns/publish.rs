@@ -57,11 +57,29 @@ pub(super) fn publish(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     if input.has("MessageAttributes") {
         return Err(ApiError::not_simulated("message attributes"));
     }
+    authorise_key(ctx, &topic)?;
+    Ok(json!({"MessageId": keep(ctx, &topic, subject, message)}))
+}
+
+/// What a caller needs of the topic's own key.
+fn authorise_key(ctx: &mut Ctx<'_>, topic: &Resource) -> Result<(), ApiError> {
     if let Some(key) = Some(topic.text("KmsMasterKeyId")).filter(|key| !key.is_empty() && !key.contains("alias/aws/")) {
         let key = kms::usable(ctx, key).map_err(|error| ApiError { code: "KMSNotFound".to_owned(), ..error })?;
         kms::authorise_via(ctx, &key, &["GenerateDataKey", "Decrypt"], "sns")?;
     }
-    Ok(json!({"MessageId": keep(ctx, &topic, subject, message)}))
+    Ok(())
+}
+
+/// Whom a service acts for publishes, without a subject: by a policy of its own.
+pub(crate) fn as_caller(ctx: &mut Ctx<'_>, topic: &str, message: &str) -> Result<String, ApiError> {
+    let found = permitted_arn(ctx, "TopicArn", topic, "Publish", |grant| grant)?;
+    authorise_key(ctx, &found)?;
+    Ok(keep(ctx, &found, None, message))
+}
+
+/// Whether there is such a topic.
+pub(crate) fn exists(ctx: &Ctx<'_>, topic: &str) -> bool {
+    topic_by_arn(ctx, "TopicArn", topic).is_ok_and(|found| found.is_some())
 }
 
 /// A service publishes: the topic's policy must let it, and the policy of the topic's key too.

@@ -164,7 +164,7 @@ pub(super) fn get(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
             .into();
     let pending = subscription.flag("_pending");
     shown.insert("Owner".to_owned(), ctx.account.id.clone());
-    shown.insert("SubscriptionPrincipal".to_owned(), ctx.account.caller());
+    shown.insert("SubscriptionPrincipal".to_owned(), ctx.caller());
     shown.insert("PendingConfirmation".to_owned(), pending.to_string());
     shown.insert("ConfirmationWasAuthenticated".to_owned(), (!pending).to_string());
     Ok(entries(shown))

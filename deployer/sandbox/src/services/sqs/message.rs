@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{MESSAGE, attribute, invalid, md5};
+use super::{MESSAGE, QUEUE, attribute, invalid, md5};
 use crate::account::Ctx;
 use crate::error::ApiError;
 use crate::input::Input;
@@ -149,6 +149,32 @@ pub(super) fn counts(ctx: &Ctx<'_>, queue: &Resource) -> Counts {
         }
     }
     counts
+}
+
+/// What shows of a queue's messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Depth {
+    pub(crate) visible: usize,
+    pub(crate) delayed: usize,
+    pub(crate) in_flight: usize,
+    /// When the oldest was sent.
+    pub(crate) oldest: Option<Timestamp>,
+    /// When the next becomes visible by itself.
+    pub(crate) moves: Option<Timestamp>,
+}
+
+/// What there is in a queue; none where there is no such queue.
+pub(crate) fn depth(ctx: &Ctx<'_>, queue: &str) -> Option<Depth> {
+    let queue = ctx.get(QUEUE, queue)?;
+    let (counts, living) = (counts(ctx, &queue), living(ctx, &queue));
+    let sent = |one: &Arc<Resource>| Timestamp::from_millisecond(one.number("_sent")).ok();
+    Some(Depth {
+        visible: counts.visible,
+        delayed: counts.delayed,
+        in_flight: counts.in_flight,
+        oldest: living.iter().filter_map(sent).min(),
+        moves: living.iter().map(|one| visible_from(one)).filter(|at| *at > ctx.now).min(),
+    })
 }
 
 /// When a message can be received.

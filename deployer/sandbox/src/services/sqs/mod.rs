@@ -28,9 +28,9 @@ use crate::services::document;
 use crate::store::Resource;
 use crate::weather::Bucket;
 
-pub(crate) use message::Message;
+pub(crate) use message::{Message, depth};
 pub(crate) use poller::{LongPoll, delete_for, long_poll, next_visible, receive_for, receives, visible_again};
-pub(crate) use service::{Sender, put_by_service};
+pub(crate) use service::{Sender, demand, put_as_caller, put_by_service, visibility_timeout};
 
 pub(crate) static SERVICE: Service = Service {
     name: "sqs",
@@ -146,8 +146,8 @@ fn by_name(
     }
     let grant = more(grant).key("aws:SecureTransport", "true");
     if let Some(queue) = &found {
-        let caller = ctx.account.caller();
-        let about = |kind: &str, name: &str| kind == "AWS" && (name == "*" || name == caller);
+        let (caller, us) = (ctx.caller(), ctx.principal.names(ctx.account));
+        let about = |kind: &str, name: &str| kind == "AWS" && (name == "*" || us.iter().any(|us| us == name));
         if document::judge(&attribute::policy(queue), about, &grant)? == Some(false) {
             return Err((ctx.denied_as)(&caller, &grant.action, &grant.resource));
         }

@@ -9,6 +9,7 @@ use super::{attribute, batch, invalid, invalid_value, md5, permitted, required, 
 use crate::account::Ctx;
 use crate::error::{ApiError, Outcome};
 use crate::input::Input;
+use crate::principal::Principal;
 use crate::store::Resource;
 
 pub(super) fn one(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
@@ -96,7 +97,10 @@ fn group(input: &Input) -> Result<Option<String>, ApiError> {
 
 /// The unique id that stands for the caller, as `SenderId` has it.
 fn sender(ctx: &Ctx<'_>) -> String {
-    service::unique_id(&ctx.account.caller())
+    match ctx.principal {
+        Principal::Deployer => service::unique_id(&ctx.caller()),
+        Principal::Session { .. } => ctx.principal.user_id(),
+    }
 }
 
 fn fits(queue: &Resource, draft: &Draft, sentence: &str) -> Result<(), ApiError> {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::message::{self, Draft};
-use super::{attribute, by_arn, invalid, no_such_queue, shaped};
+use super::{attribute, by_arn, by_name, invalid, no_such_queue, shaped};
 use crate::account::Ctx;
 use crate::authorise::Grant;
 use crate::error::ApiError;
@@ -59,6 +59,37 @@ pub(crate) fn put_by_service(
     Ok(message::put(ctx, &found, draft))
 }
 
+/// Who calls, or whom a service acts for, sends: by a policy of its own.
+pub(crate) fn put_as_caller(
+    ctx: &mut Ctx<'_>,
+    queue: &str,
+    body: &str,
+    attributes: Map<String, Value>,
+) -> Result<String, ApiError> {
+    let found = demand(ctx, queue, "SendMessage", &["GenerateDataKey", "Decrypt"])?;
+    let sender = ctx.principal.user_id();
+    let draft = Draft { body: body.to_owned(), attributes, sender, ..Draft::default() };
+    Ok(message::put(ctx, &found, draft))
+}
+
+/// Demands an action on a queue, and what that takes of the queue's key.
+pub(crate) fn demand(
+    ctx: &mut Ctx<'_>,
+    queue: &str,
+    action: &str,
+    of_key: &[&str],
+) -> Result<std::sync::Arc<Resource>, ApiError> {
+    let name = queue.rsplit(':').next().unwrap_or_default().to_owned();
+    let found = by_name(ctx, &name, action, |grant| grant)?;
+    authorise_key(ctx, &found, of_key)?;
+    Ok(found)
+}
+
+/// For how many seconds nobody else sees what was received; none where there is no such queue.
+pub(crate) fn visibility_timeout(ctx: &Ctx<'_>, queue: &str) -> Option<i64> {
+    by_arn(ctx, queue).map(|queue| attribute::number(&queue, "VisibilityTimeout"))
+}
+
 /// The id of 21 letters that stands for a principal.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids>
 pub(super) fn unique_id(principal: &str) -> String {
@@ -87,7 +118,7 @@ fn usable(ctx: &mut Ctx<'_>, key: &str) -> Result<std::sync::Arc<Resource>, ApiE
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html>
 pub(super) fn authorise_key(ctx: &mut Ctx<'_>, queue: &Resource, actions: &[&str]) -> Result<(), ApiError> {
     let key = queue.text("KmsMasterKeyId").to_owned();
-    if key.is_empty() {
+    if key.is_empty() || actions.is_empty() {
         return Ok(());
     }
     let found = usable(ctx, &key)?;

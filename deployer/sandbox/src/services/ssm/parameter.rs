@@ -61,7 +61,7 @@ pub(super) fn put(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let version = parameter.number("Version") + 1;
     parameter.set("Version", version);
     parameter.set("LastModifiedDate", seconds(ctx.now));
-    parameter.set("LastModifiedUser", ctx.account.caller());
+    parameter.set("LastModifiedUser", ctx.caller());
     parameter.tags.extend(tags);
     remember(&mut parameter);
     match existing {
