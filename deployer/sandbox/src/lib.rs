@@ -37,6 +37,7 @@ mod rng;
 mod sandbox;
 mod server;
 mod services;
+mod slack;
 mod store;
 #[cfg(test)]
 mod testing;
@@ -53,5 +54,6 @@ pub use server::serve;
 pub use services::deliver::Undelivered;
 pub use services::ecs::Behaviour;
 pub use services::sns::Published;
+pub use slack::{Slack, SlackCall, SlackHttpClient, SlackMessage};
 pub use store::{Resource, Tags};
 pub use weather::{CallInfo, Fate, Weather};

@@ -93,7 +93,11 @@ fn facts(notice: Notice, alarm: &Alarm) -> Notice {
     if !alarm.children.is_empty() {
         notice = notice.fact("set off by", alarm.children.join("\n"));
     }
-    let from = alarm.previous.as_ref().filter(|previous| **previous != alarm.state);
+    // That it was well before it rang, and rang before it is well, goes without saying.
+    let ordinary = |previous: &AlarmState| {
+        matches!((previous, &alarm.state), (AlarmState::Ok, AlarmState::Alarm) | (AlarmState::Alarm, AlarmState::Ok))
+    };
+    let from = alarm.previous.as_ref().filter(|previous| **previous != alarm.state && !ordinary(previous));
     notice = notice.perhaps("before", from.map(|previous| previous.word().to_owned()));
     for (name, value) in alarm.unknown.iter().take(UNKNOWN_SHOWN) {
         notice = notice.fact(name.clone(), value.clone());

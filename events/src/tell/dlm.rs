@@ -17,7 +17,6 @@ pub(super) fn tell(desk: &Desk<'_>, event: &Event) -> Told {
     let notice = desk.of_event(event, severity, "dlm", title, arn.to_owned());
     let consequence = "It makes no new snapshots until this is put right; those that it has made stay.";
     let text = [text("cause"), failed.then_some(consequence)].into_iter().flatten().collect::<Vec<_>>().join("\n");
-    let notice =
-        Notice { text, ..notice }.fact("policy", name).place(event.account.as_deref(), event.region.as_deref());
+    let notice = Notice { text, ..notice }.place(event.account.as_deref(), event.region.as_deref());
     told(notice.link("Policies", console::page(event.region.as_deref(), "ec2/home", "Lifecycle:")))
 }

@@ -25,8 +25,8 @@ pub(super) fn tell(desk: &Desk<'_>, event: &Event) -> Told {
         _ => State::Once,
     };
     let (severity, noun) = match category {
-        "issue" => (Severity::Critical, "issue"),
-        "investigation" => (Severity::Warning, "investigation"),
+        "issue" => (Severity::Critical, "issue at AWS"),
+        "investigation" => (Severity::Warning, "investigation by AWS"),
         "scheduledChange" => (Severity::Warning, "scheduled change"),
         "accountNotification" if event.kind.contains("Abuse") => (Severity::Critical, "abuse report"),
         "accountNotification" => (Severity::Info, "notification"),

@@ -96,6 +96,12 @@ impl Desk<'_> {
         Notice { at: event.time.unwrap_or(notice.at), ..notice }
     }
 
+    /// What something is called that has no name: by the topic that it came over.
+    fn unnamed(&self) -> String {
+        let topic = self.arrival.topic.as_deref().map(last);
+        topic.map_or_else(|| "A message".to_owned(), |topic| format!("A message on {topic}"))
+    }
+
     /// The key of something that has no id of its own: that of its envelope, else what it says in this hour.
     fn key(&self, content: &str) -> String {
         if let Some(id) = &self.arrival.id {

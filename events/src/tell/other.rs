@@ -10,6 +10,9 @@ use crate::notice::{Notice, Severity};
 /// So many fields are shown of what is not known.
 const SHOWN: usize = 12;
 
+/// So many fields are looked at for a word that says that something is wrong.
+const LOOKED_AT: usize = 60;
+
 /// Events that tell of the ordinary course of things, by their source and the beginning of their kind.
 const ROUTINE: [(&str, &str); 17] = [
     ("aws.ecr", "ECR Image Action"),
@@ -36,7 +39,8 @@ pub(super) fn event(desk: &Desk<'_>, event: &Event) -> Told {
     if ROUTINE.iter().any(routine) && !failed(&event.detail) {
         return nothing(format!("{} is the ordinary course of things", event.kind));
     }
-    let about = event.resources.first().map(|arn| last(arn).to_owned());
+    let named = json::first(&event.detail, &["title", "Title"]).map(str::to_owned);
+    let about = named.or_else(|| event.resources.first().map(|arn| last(arn).to_owned()));
     let title = about.map_or_else(|| event.kind.clone(), |about| format!("{}: {about}", event.kind));
     let severity = if failed(&event.detail) || upset(&event.kind) { Severity::Warning } else { Severity::Info };
     let source = event.source.strip_prefix("aws.").filter(|source| !source.is_empty()).unwrap_or("eventbridge");
@@ -47,7 +51,7 @@ pub(super) fn event(desk: &Desk<'_>, event: &Event) -> Told {
 
 pub(super) fn document(desk: &Desk<'_>, value: &Value) -> Told {
     let own = json::first(value, &["title", "Title", "subject", "Subject", "detail-type", "event", "Event"]);
-    let title = desk.arrival.subject.as_deref().or(own).unwrap_or("A message").to_owned();
+    let title = desk.arrival.subject.as_deref().or(own).map_or_else(|| desk.unnamed(), str::to_owned);
     let severity = if failed(value) || upset(&title) { Severity::Warning } else { Severity::Info };
     let subject = desk.arrival.topic.as_deref().map_or_else(|| title.clone(), |topic| format!("{topic} {title}"));
     let notice = desk.notice(severity, "message", title, subject, desk.key(&value.to_string()));
@@ -68,27 +72,26 @@ fn with_scalars(notice: Notice, value: &Value) -> Notice {
     shown.into_iter().fold(Notice { text, ..notice }, |notice, (name, value)| notice.fact(name, value))
 }
 
-/// Whether one of the fields in which services tell how something ended says that it failed.
+/// Whether one of the fields in which services tell how something ended, or how bad it is, says that it is bad.
 fn failed(value: &Value) -> bool {
-    const FIELDS: [&str; 11] = [
-        "state",
-        "State",
-        "status",
-        "Status",
-        "result",
-        "Result",
-        "eventType",
-        "StatusCode",
-        "severity",
-        "event",
-        "Event",
-    ];
-    FIELDS.iter().any(|field| json::text(value, &[field]).is_some_and(upset))
+    const FIELDS: [&str; 7] = ["state", "status", "result", "eventtype", "statuscode", "severity", "event"];
+    let tells = |path: &str| FIELDS.contains(&path.rsplit('.').next().unwrap_or(path).to_ascii_lowercase().as_str());
+    scalars(value, LOOKED_AT).iter().any(|(path, value)| tells(path) && upset(value))
 }
 
 fn upset(text: &str) -> bool {
     let small = text.to_ascii_lowercase();
-    ["fail", "error", "unsuccessful", "timed out", "timed_out", "stopped", "aborted", "interruption", "critical"]
-        .iter()
-        .any(|word| small.contains(word))
+    const WORDS: [&str; 10] = [
+        "fail",
+        "error",
+        "unsuccessful",
+        "timed out",
+        "timed_out",
+        "stopped",
+        "aborted",
+        "interruption",
+        "critical",
+        "high",
+    ];
+    WORDS.iter().any(|word| small.contains(word))
 }

@@ -10,18 +10,21 @@ pub(super) fn tell(desk: &Desk<'_>, text: &str) -> Told {
     let text = text.trim();
     let subject = desk.arrival.subject.as_deref();
     let first = text.lines().next().map(str::trim).unwrap_or_default();
+    // What begins as a document and arrives as a text was cut on its way, or is broken.
+    let broken = subject.is_none() && first.starts_with(['{', '[']);
     let (title, text) = match subject {
-        Some(subject) => (subject, text),
+        Some(subject) => (subject.to_owned(), text),
         None if first.is_empty() => return nothing("an empty message"),
-        None if first.chars().count() <= TITLE && !first.starts_with(['{', '[', '<']) => {
-            (first, text.get(first.len()..).unwrap_or_default().trim())
+        None if broken => (format!("{}, cut or broken", desk.unnamed()), text),
+        None if first.chars().count() <= TITLE && !first.contains('<') => {
+            (first.to_owned(), text.get(first.len()..).unwrap_or_default().trim())
         }
-        None => ("A message", text),
+        None => (desk.unnamed(), text),
     };
-    let about = desk.arrival.topic.as_deref().map_or_else(|| title.to_owned(), |topic| format!("{topic} {title}"));
+    let about = desk.arrival.topic.as_deref().map_or_else(|| title.clone(), |topic| format!("{topic} {title}"));
     let key = desk.key(&format!("{title}\n{text}"));
-    let notice = desk.notice(severity(title, text), "message", title.to_owned(), about, key);
-    told(Notice { text: text.to_owned(), ..notice })
+    let severity = if broken { Severity::Warning } else { severity(&title, text) };
+    told(Notice { text: text.to_owned(), ..desk.notice(severity, "message", title, about, key) })
 }
 
 /// Who writes ALARM or ERROR means it.

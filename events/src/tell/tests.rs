@@ -101,7 +101,7 @@ fn dlm_guardduty_health_and_ecs_are_told() {
     let finding = notice(sample("guardduty-finding-eventbridge.json"));
     assert_eq!((finding.severity, fact(&finding, "what")), (Severity::Critical, Some("i-0123456789abcdef0")));
     let issue = notice(sample("health-issue-eventbridge.json"));
-    assert_eq!((issue.state, issue.title.as_str()), (State::Opened, "RDS: issue"));
+    assert_eq!((issue.state, issue.title.as_str()), (State::Opened, "RDS: issue at AWS"));
     assert!(issue.text.contains("\nExisting connections"), "{}", issue.text);
     let over = notice(sample("health-closed-eventbridge.json"));
     assert_eq!((over.state, &over.subject), (State::Closed, &issue.subject));
@@ -126,13 +126,16 @@ fn a_notice_of_the_functions_is_handed_on_as_it_is() {
 #[test]
 fn what_nobody_knows_is_told_with_what_it_says() {
     let event = notice(sample("event-unknown-eventbridge.json"));
-    assert_eq!(event.title, "Inspector2 Finding: web");
+    assert_eq!(event.title, "Inspector2 Finding: CVE-2026-0001 - openssl");
+    assert_eq!(event.severity, Severity::Warning);
     assert_eq!(fact(&event, "inspectorScore"), Some("8.1"));
     let text = notice(sample("text-subject.json"));
     assert_eq!(text.title, "AWS Budgets: shop has exceeded your alert threshold");
     assert_eq!(text.key, "message 91f1c1a0-0005-5000-8000-000000000000");
     let cut = notice(sample("text-truncated.txt"));
-    assert!(cut.title == "A message" && cut.text.starts_with("{\"AlarmName\""));
+    assert_eq!((cut.title.as_str(), cut.severity), ("A message, cut or broken", Severity::Warning));
+    assert!(cut.text.starts_with("{\"AlarmName\""));
+    assert_eq!(notice(sample("text-mentions.json")).title, "A message on shop-signals");
     assert_eq!(notice(sample("text-half-a-character.txt")).title, "ALARM: shop-caf\u{fffd}");
     assert_eq!(notice(sample("json-array.json")).facts[0].name, "[0].job");
     for (name, because) in [
