@@ -1,6 +1,6 @@
 //! Calls over the wire for the unit tests of services, with the refusal's message where one judges it.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::dispatch::Delivery;
 use crate::sandbox::Sandbox;
@@ -79,4 +79,34 @@ pub(crate) fn element(xml: &str, name: &str) -> String {
 /// The code of a refusal, or what a call should not have answered.
 pub(crate) fn code<T: std::fmt::Debug>(outcome: Result<T, Refusal>) -> String {
     outcome.map_or_else(|(code, _)| code, |answer| format!("not refused: {answer:?}"))
+}
+
+/// Lets a queue of its own hear the events of the default bus that fit a pattern.
+pub(crate) fn listen(sandbox: &Sandbox, pattern: &Value) {
+    let queue = "arn:aws:sqs:us-east-1:123456789012:heard";
+    let statement = json!({"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage", "Resource": queue});
+    let policy = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
+    let attributes = json!({"Policy": policy});
+    self::json(sandbox, "sqs", "CreateQueue", json!({"QueueName": "heard", "Attributes": attributes})).unwrap();
+    let rule = json!({"Name": "heard", "EventPattern": pattern.to_string()});
+    self::json(sandbox, "events", "PutRule", rule).unwrap();
+    let targets = json!({"Rule": "heard", "Targets": [{"Id": "heard", "Arn": queue}]});
+    self::json(sandbox, "events", "PutTargets", targets).unwrap();
+}
+
+/// The events that were heard since the last time, in the order in which they came.
+pub(crate) fn heard(sandbox: &Sandbox) -> Vec<Value> {
+    let url = "https://sqs.us-east-1.amazonaws.com/123456789012/heard";
+    let mut heard = Vec::new();
+    loop {
+        let input = json!({"QueueUrl": url, "MaxNumberOfMessages": 10});
+        let answer = self::json(sandbox, "sqs", "ReceiveMessage", input).unwrap();
+        let Some(messages) = answer["Messages"].as_array().cloned() else { return heard };
+        for one in messages {
+            heard.push(serde_json::from_str::<Value>(one["Body"].as_str().unwrap()).unwrap());
+            let done = json!({"QueueUrl": url, "ReceiptHandle": one["ReceiptHandle"]});
+            self::json(sandbox, "sqs", "DeleteMessage", done).unwrap();
+        }
+    }
 }

@@ -1,15 +1,16 @@
 //! What policies do by themselves. <https://docs.aws.amazon.com/ebs/latest/userguide/snapshot-ami-policy.html>
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{POLICY, details};
 use crate::account::Ctx;
-use crate::services::{ec2, iam};
+use crate::services::{ec2, events, iam};
 use crate::store::{Resource, Tags, Timer};
 
 const SNAPSHOT: &str = "ec2.snapshot";
 const DAY: i64 = 86_400;
+const CANNOT_ASSUME: &str = "DLM cannot assume the execution role of the policy";
 
 /// Sets a policy off at the next time that one of its schedules names, in UTC.
 pub(super) fn plan(ctx: &mut Ctx<'_>, id: &str) {
@@ -57,8 +58,11 @@ fn act(ctx: &mut Ctx<'_>, policy: &Resource, now: i64) {
         // <https://docs.aws.amazon.com/dlm/latest/APIReference/API_LifecyclePolicy.html>
         ctx.update(POLICY, &policy.id, |policy| {
             policy.set("State", "ERROR");
-            policy.set("StatusMessage", "DLM cannot assume the execution role of the policy");
+            policy.set("StatusMessage", CANNOT_ASSUME);
         });
+        // <https://docs.aws.amazon.com/ebs/latest/userguide/monitor-dlm-cw-events.html>
+        let detail = json!({"state": "ERROR", "cause": CANNOT_ASSUME, "policy_id": source});
+        events::tell(ctx, "aws.dlm", "DLM Policy State Change", &source, detail);
         return;
     }
     let due = |schedule: &Value| next(schedule, now - 1) == Some(now);

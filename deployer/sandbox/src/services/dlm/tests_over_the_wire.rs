@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::dispatch::Delivery;
 use crate::sandbox::Sandbox;
-use crate::services::testing::query;
+use crate::services::testing::{heard, listen, query};
 use crate::store::{Resource, Tags};
 use crate::testing::calm;
 use crate::wire::Request;
@@ -109,4 +109,29 @@ fn tags_of_a_policy_come_and_go() {
         format!("/tags/arn%3Aaws%3Adlm%3Aus-east-1%3A123456789012%3Apolicy%2F{}", made["PolicyId"].as_str().unwrap());
     assert_eq!(dlm(&sandbox, "POST", &path, &json!({"Tags": {"cost": "x"}})).0, 200);
     assert_eq!(dlm(&sandbox, "GET", &path, &Value::Null).1["Tags"], json!({"cost": "x", "team": "a"}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_and_a_policy_in_error_are_told_of() {
+    let sandbox = with_role("dlm.amazonaws.com");
+    let (_, made) = dlm(&sandbox, "POST", "/policies", &policy());
+    listen(&sandbox, &json!({"source": ["aws.ec2", "aws.dlm"]}));
+    tokio::time::advance(DAY).await;
+    let event = heard(&sandbox).pop().unwrap();
+    let id = &snapshots(&sandbox)[0].id;
+    let arn = format!("arn:aws:ec2::us-east-1:snapshot/{id}");
+    assert_eq!((&event["detail-type"], &event["resources"]), (&json!("EBS Snapshot Notification"), &json!([arn])));
+    let detail = &event["detail"];
+    assert_eq!((&detail["event"], &detail["result"]), (&json!("createSnapshot"), &json!("succeeded")));
+    assert_eq!(detail["source"], "arn:aws:ec2::us-east-1:volume/vol-0a");
+    query(&sandbox, "iam", "DeleteRole", &[("RoleName", "shop-dlm")]).unwrap();
+    tokio::time::advance(2 * DAY).await;
+    let events = heard(&sandbox);
+    let policy = format!("arn:aws:dlm:us-east-1:123456789012:policy/{}", made["PolicyId"].as_str().unwrap());
+    assert_eq!(events.len(), 1, "a policy that stays in error says so once");
+    assert_eq!(
+        (&events[0]["detail-type"], &events[0]["resources"]),
+        (&json!("DLM Policy State Change"), &json!([policy]))
+    );
+    assert_eq!((&events[0]["detail"]["state"], &events[0]["detail"]["policy_id"]), (&json!("ERROR"), &json!(policy)));
 }

@@ -10,6 +10,7 @@ use super::{Noun, describe, done, tags};
 use crate::account::Ctx;
 use crate::error::{ApiError, Outcome, refuse};
 use crate::input::Input;
+use crate::services::events;
 use crate::store::{Resource, Tags, Timer};
 use crate::wire::iso_millis;
 
@@ -74,6 +75,21 @@ pub(crate) fn on_timer(ctx: &mut Ctx<'_>, timer: &Timer) {
         snapshot.set("progress", "100%");
         snapshot.set("completionTime", at);
     });
+    emitted(ctx, &timer.id);
+}
+
+/// Tells EventBridge that a snapshot is complete.
+/// <https://docs.aws.amazon.com/ebs/latest/userguide/ebs-cloud-watch-events.html#create-snapshot-complete>
+fn emitted(ctx: &mut Ctx<'_>, id: &str) {
+    let Some(snapshot) = ctx.get(SNAPSHOT.kind, id) else { return };
+    // Without the account: so these ARNs are.
+    let arn = |resource: String| format!("arn:aws:ec2::{}:{resource}", ctx.account.region);
+    let (about, volume) = (arn(format!("snapshot/{id}")), arn(format!("volume/{}", snapshot.text("volumeId"))));
+    let detail = json!({
+        "event": "createSnapshot", "result": "succeeded", "cause": "", "request-id": "", "snapshot_id": about,
+        "source": volume, "startTime": events::stamp(snapshot.created), "endTime": events::stamp(ctx.now),
+    });
+    events::tell(ctx, "aws.ec2", "EBS Snapshot Notification", &about, detail);
 }
 
 pub(crate) fn create(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {

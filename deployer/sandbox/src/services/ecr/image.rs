@@ -13,6 +13,7 @@ use crate::account::Ctx;
 use crate::authorise::like;
 use crate::error::{ApiError, Outcome, refuse};
 use crate::input::Input;
+use crate::services::events::{self, Emitted};
 use crate::services::shared::{page, seconds, shown};
 use crate::store::Resource;
 
@@ -91,11 +92,30 @@ pub(super) fn put(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     if let Some(tag) = &tag {
         ctx.update(KIND, &key, |image| image.list_mut("imageTags").push(tag.clone().into()));
     }
+    emitted(ctx, &key, "PUSH", tag.as_deref());
     let mut image = about(&repository);
     image["imageId"] = Wanted { digest: Some(digest), tag }.shown();
     image["imageManifest"] = manifest.into();
     image["imageManifestMediaType"] = media.into();
     Ok(json!({ "image": image }))
+}
+
+/// Tells EventBridge what was done with an image, as best as ECR can: such an event may never come.
+/// <https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html>
+fn emitted(ctx: &mut Ctx<'_>, key: &str, action: &str, tag: Option<&str>) {
+    let Some(image) = ctx.get(KIND, key) else { return };
+    let mut detail = json!({
+        "result": "SUCCESS", "repository-name": image.text("repositoryName"), "image-digest": image.text("imageDigest"),
+        "action-type": action, "manifest-media-type": image.text("imageManifestMediaType"),
+    });
+    if let Some(tag) = tag {
+        detail["image-tag"] = tag.into();
+    }
+    if !image.text("artifactMediaType").is_empty() {
+        detail["artifact-media-type"] = image.text("artifactMediaType").into();
+    }
+    let (source, kind) = ("aws.ecr".to_owned(), "ECR Image Action".to_owned());
+    events::emit(ctx, Emitted { source, kind, resources: Vec::new(), detail, time: ctx.now, certain: false });
 }
 
 fn children_present(ctx: &Ctx<'_>, repository: &Resource, index: &Value) -> Result<(), ApiError> {
@@ -353,6 +373,7 @@ pub(super) fn batch_delete(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
             None => gone
                 .extend(image.items("imageTags").iter().map(|tag| json!({ "imageDigest": digest, "imageTag": tag }))),
         }
+        emitted(ctx, &image.id, "DELETE", wanted.tag.as_deref());
         match &wanted.tag {
             Some(tag) if !last => ctx.update(KIND, &image.id, |image| untag(image, tag)),
             _ => ctx.remove(KIND, &image.id),

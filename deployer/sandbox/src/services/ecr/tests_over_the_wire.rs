@@ -1,10 +1,13 @@
 //! What must hold of repositories, seen from outside.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::sandbox::Sandbox;
-use crate::services::testing::{Refusal, code, json as call};
+use crate::services::testing::{Refusal, code, heard, json as call, listen};
 use crate::testing::calm;
+use crate::weather::Weather;
 
 const ARN: &str = "arn:aws:ecr:us-east-1:123456789012:repository/shop/web";
 
@@ -71,4 +74,42 @@ fn tags_are_merged_and_taken_away() {
     assert_eq!(tags(), json!([{ "Key": "a", "Value": "1" }, { "Key": "team", "Value": "web" }]));
     ecr(&sandbox, "UntagResource", json!({ "resourceArn": ARN, "tagKeys": ["team"] })).unwrap();
     assert_eq!(tags(), json!([{ "Key": "a", "Value": "1" }]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_push_and_deletion_of_an_image_is_told_of_with_its_tag_and_its_media_types() {
+    let sandbox = calm();
+    ecr(&sandbox, "CreateRepository", json!({ "repositoryName": "shop/web" })).unwrap();
+    listen(&sandbox, &json!({ "source": ["aws.ecr"], "detail": { "repository-name": ["shop/web"] } }));
+    let media = "application/vnd.oci.image.manifest.v1+json";
+    let config = "application/vnd.oci.image.config.v1+json";
+    let manifest =
+        json!({ "schemaVersion": 2, "mediaType": media, "config": { "mediaType": config, "size": 1 }, "layers": [] });
+    let push = |tag: Value| {
+        let input = json!({ "repositoryName": "shop/web", "imageManifest": manifest.to_string(), "imageTag": tag });
+        ecr(&sandbox, "PutImage", input)
+    };
+    let digest = push(json!("v1")).unwrap()["image"]["imageId"]["imageDigest"].clone();
+    let told = |action: &str, tag: &str| {
+        json!({ "result": "SUCCESS", "repository-name": "shop/web", "image-digest": digest, "action-type": action,
+            "image-tag": tag, "manifest-media-type": media, "artifact-media-type": config })
+    };
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let pushed = heard(&sandbox);
+    assert_eq!(pushed[0]["detail"], told("PUSH", "v1"));
+    assert_eq!((&pushed[0]["detail-type"], &pushed[0]["resources"]), (&json!("ECR Image Action"), &json!([])));
+    assert_eq!(pushed[0]["time"], "2026-01-05T09:00:00Z");
+    // What is refused is no push.
+    assert_eq!(code(push(json!("v1"))), "ImageAlreadyExistsException");
+    push(json!("v2")).unwrap();
+    let gone = json!({ "repositoryName": "shop/web", "imageIds": [{ "imageTag": "v1" }] });
+    tokio::time::advance(Duration::from_secs(1)).await;
+    ecr(&sandbox, "BatchDeleteImage", gone).unwrap();
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let details: Vec<Value> = heard(&sandbox).iter().map(|event| event["detail"].clone()).collect();
+    assert_eq!(details, [told("PUSH", "v2"), told("DELETE", "v1")]);
+    sandbox.set_weather(Weather { lost_events: 1.0, ..Weather::calm() });
+    push(json!("v3")).unwrap();
+    tokio::time::advance(Duration::from_secs(9)).await;
+    assert_eq!(heard(&sandbox), Vec::<Value>::new());
 }

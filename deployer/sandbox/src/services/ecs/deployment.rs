@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{
-    DEPLOYMENT, SERVICE_KIND, TASK, arn, authorise_in, definition, lifecycle, name_in, scheduler, service, shift,
+    DEPLOYMENT, SERVICE_KIND, TASK, arn, authorise_in, definition, emitted, lifecycle, name_in, scheduler, service,
+    shift,
 };
 use crate::account::Ctx;
 use crate::error::{Outcome, refuse};
@@ -61,6 +62,7 @@ pub(super) fn begin(ctx: &mut Ctx<'_>, service: &str) {
     let mut deployment = ctx.resource(DEPLOYMENT, &id, map);
     deployment.aws_made = true;
     ctx.insert(deployment);
+    emitted::deployment(ctx, &object, &id, "IN_PROGRESS", &format!("ECS deployment {id} in progress."));
     keep_revision(ctx, &object, &revision);
     let mut kept = ctx.resource(RECORD, &record, json!({
         "serviceDeploymentArn": record,
@@ -181,6 +183,8 @@ pub(super) fn complete(ctx: &mut Ctx<'_>, object: &Resource, deployment: &Resour
     }
     service::tell(ctx, &object.id, &format!("(deployment {id}) deployment completed."));
     service::tell(ctx, &object.id, "has reached a steady state.");
+    emitted::deployment(ctx, object, &id, "COMPLETED", &format!("ECS deployment {id} completed."));
+    emitted::steady(ctx, object);
 }
 
 /// A deployment that is given up: what ran before comes back where that was asked for and there is such a thing.
@@ -193,6 +197,7 @@ pub(super) fn fail(ctx: &mut Ctx<'_>, object: &Resource, deployment: &Resource, 
         d.set("updatedAt", at.clone());
     });
     service::tell(ctx, &object.id, &format!("(deployment {id}) deployment failed: {reason}"));
+    emitted::deployment(ctx, object, &id, "FAILED", &reason);
     let last_good = all(ctx, &object.id).into_iter().find(|d| d.id != id && d.flag("_completed"));
     let Some(good) = last_good.filter(|_| roll_back) else {
         finish(ctx, deployment, if roll_back { "ROLLBACK_FAILED" } else { "STOPPED" }, &reason);
@@ -225,6 +230,8 @@ pub(super) fn fail(ctx: &mut Ctx<'_>, object: &Resource, deployment: &Resource, 
         }
     });
     shift::back(ctx, object, &good);
+    let back = format!("ECS deployment circuit breaker: rolling back to deploymentId {}.", good.id);
+    emitted::deployment(ctx, object, &good.id, "IN_PROGRESS", &back);
     service::tell(
         ctx,
         &object.id,

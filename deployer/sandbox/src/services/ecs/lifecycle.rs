@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::{TASK, behaviour, definition, neighbours, placement, scheduler};
+use super::{TASK, behaviour, definition, emitted, neighbours, placement, scheduler};
 use crate::account::Ctx;
 use crate::services::ec2::interface;
 use crate::services::shared::seconds;
@@ -23,6 +23,7 @@ const STOPPED: Duration = Duration::from_secs(3);
 const REMEMBERED: Duration = Duration::from_secs(3600);
 
 pub(super) fn begin(ctx: &mut Ctx<'_>, id: &str) {
+    emitted::task(ctx, id);
     ctx.after(ATTACHED, TASK, id, "attached");
 }
 
@@ -60,6 +61,7 @@ fn attached(ctx: &mut Ctx<'_>, task: &Resource) {
         }
     });
     ctx.after(PULLED, TASK, &task.id, "pulled");
+    emitted::task(ctx, &task.id);
 }
 
 /// The containers of the task's revision.
@@ -161,6 +163,7 @@ fn started(ctx: &mut Ctx<'_>, task: &Resource) {
         }
     }
     announce(ctx, task);
+    emitted::task(ctx, &task.id);
     scheduler::wake_for(ctx, task);
 }
 
@@ -266,6 +269,7 @@ pub(super) fn end(ctx: &mut Ctx<'_>, id: &str, code: &str, reason: &str) {
         neighbours::withdraw(ctx, registry["registryArn"].as_str().unwrap_or_default(), id);
     }
     ctx.after(DRAINING, TASK, id, "draining");
+    emitted::task(ctx, id);
     scheduler::wake_for(ctx, &task);
 }
 
@@ -281,6 +285,7 @@ fn draining(ctx: &mut Ctx<'_>, task: &Resource) {
     }
     status(ctx, &task.id, "STOPPING");
     ctx.after(STOPPED, TASK, &task.id, "stopped");
+    emitted::task(ctx, &task.id);
 }
 
 fn stopped(ctx: &mut Ctx<'_>, task: &Resource) {
@@ -304,6 +309,7 @@ fn stopped(ctx: &mut Ctx<'_>, task: &Resource) {
         }
     });
     interface::remove_for(ctx, task.text("taskArn"));
+    emitted::task(ctx, &task.id);
     ctx.after(REMEMBERED, TASK, &task.id, "forgotten");
     placement::protect(ctx, task.text("_instance"));
     definition::reap(ctx, &super::name_in(task.text("taskDefinitionArn")));

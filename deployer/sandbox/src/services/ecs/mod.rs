@@ -9,6 +9,7 @@ mod daemon;
 mod definition;
 mod definition_check;
 mod deployment;
+mod emitted;
 mod lifecycle;
 mod neighbours;
 mod placement;
@@ -26,6 +27,8 @@ mod task;
 mod task_run;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_events;
 #[cfg(test)]
 mod tests_of_rollouts;
 #[cfg(test)]

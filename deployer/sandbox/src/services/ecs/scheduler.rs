@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::task::{self, Launch, New};
 use super::{
-    DEPLOYMENT, INSTANCE, SERVICE_KIND, alarm, container_instance, daemon, definition, deployment, lifecycle,
+    DEPLOYMENT, INSTANCE, SERVICE_KIND, alarm, container_instance, daemon, definition, deployment, emitted, lifecycle,
     placement, service, shift, tags,
 };
 use crate::account::Ctx;
@@ -48,6 +48,9 @@ pub(super) fn wake_for(ctx: &mut Ctx<'_>, task: &Resource) {
         let words = format!("(task {}) stopped: {}", now.id, now.text("stoppedReason"));
         if now.text("stopCode") == "TaskFailedToStart" {
             service::tell(ctx, service, &format!("was unable to start a task. Reason: {}", now.text("stoppedReason")));
+            if let Some(service) = ctx.get(SERVICE_KIND, service) {
+                emitted::impaired(ctx, &service);
+            }
         } else {
             service::tell(ctx, service, &words);
         }
@@ -313,6 +316,7 @@ fn place(ctx: &mut Ctx<'_>, object: &Resource, current: &Resource) -> bool {
             // As long as instances are still to come, there is nothing to complain of.
             if daemon::is_daemon(object) || !placement::grow(ctx, &providers) {
                 service::tell(ctx, &object.id, &nowhere.words());
+                emitted::no_place(ctx, object, &nowhere);
             }
             false
         }

@@ -28,7 +28,8 @@ use crate::input::Input;
 use crate::store::Resource;
 use crate::weather::Bucket;
 
-pub(crate) use bus::{Emitted, emit};
+pub(crate) use bus::{Emitted, emit, heard, stamp, tell};
+pub(crate) use pattern::Pattern;
 
 pub(crate) static SERVICE: Service = Service {
     name: "events",

@@ -8,7 +8,7 @@ use crate::error::{ApiError, refuse};
 
 /// A pattern as ways in which an event can fit: each a rule set for every path that it names.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Pattern(Vec<Way>);
+pub(crate) struct Pattern(Vec<Way>);
 
 type Way = Vec<(String, Vec<Rule>)>;
 
@@ -23,14 +23,14 @@ pub(super) fn wrong(reason: impl AsRef<str>) -> ApiError {
 
 impl Pattern {
     /// Reads a pattern.
-    pub(super) fn read(text: &str) -> Result<Self, ApiError> {
+    pub(crate) fn read(text: &str) -> Result<Self, ApiError> {
         let parsed: Value = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
         let object = parsed.as_object().ok_or_else(|| wrong("Filter is not an object"))?;
         Ok(Self(ways(object, "")?))
     }
 
     /// Whether an event fits.
-    pub(super) fn fits(&self, event: &Value) -> bool {
+    pub(crate) fn fits(&self, event: &Value) -> bool {
         let mut fields = Vec::new();
         flatten(event, String::new(), &[], &mut 0, &mut fields);
         self.0.iter().any(|way| fits_from(way, &fields, &[]))

@@ -3,16 +3,19 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{ALARM, alarm, history};
+use super::{ALARM, emitted, history};
 use crate::account::Ctx;
-use crate::services::sns;
+use crate::services::deliver::{self, Origin};
 use crate::store::Resource;
 
 const SERVICE: &str = "cloudwatch.amazonaws.com";
+/// As whom alarms call functions.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-actions-Lambda.html>
+const FUNCTIONS: &str = "lambda.alarms.cloudwatch.amazonaws.com";
 
 /// Runs the actions of the state that an alarm has come into.
-pub(super) fn run(ctx: &mut Ctx<'_>, name: &str, old: &str) {
-    let Some(alarm) = alarm::find(ctx, name) else { return };
+pub(super) fn run(ctx: &mut Ctx<'_>, before: &Resource, alarm: &Resource) {
+    let (name, old) = (&alarm.id, before.text("StateValue"));
     if !alarm.flag("ActionsEnabled") {
         return;
     }
@@ -24,14 +27,16 @@ pub(super) fn run(ctx: &mut Ctx<'_>, name: &str, old: &str) {
     let state = alarm.text("StateValue").to_owned();
     for action in alarm.items(list).iter().filter_map(Value::as_str) {
         // A scaling policy is asked by its own service, which looks at the state.
-        if action.split(':').nth(2) != Some("sns") {
-            continue;
-        }
+        let (service, body) = match action.split(':').nth(2) {
+            Some("sns") => (SERVICE, message(ctx, alarm, old)),
+            Some("lambda") => (FUNCTIONS, emitted::payload(ctx, before, alarm)),
+            _ => continue,
+        };
         let subject: String =
             format!("{state}: \"{name}\" in {}", region_name(&ctx.account.region)).chars().take(100).collect();
-        let message = message(ctx, &alarm, old).to_string();
-        let sender = sns::Sender { service: SERVICE, source: alarm.text("AlarmArn") };
-        let outcome = sns::by_service(ctx, action, &sender, Some(&subject), &message);
+        let source = alarm.text("AlarmArn");
+        let origin = Origin { service, source, subject: Some(&subject), attributes: None };
+        let outcome = deliver::deliver(ctx, action, &body.to_string(), &origin);
         let summary = match &outcome {
             Ok(()) => format!("Successfully executed action {action}"),
             Err(error) => format!("Failed to execute action {action}. Received error: \"{}\"", error.message),
@@ -55,14 +60,13 @@ fn region_name(region: &str) -> &str {
 
 /// The message. A composite alarm has its rule in place of a trigger.
 fn message(ctx: &Ctx<'_>, alarm: &Resource, old: &str) -> Value {
-    let stamp = |at: jiff::Timestamp| at.strftime("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string();
     let mut message = json!({
         "AlarmName": alarm.id,
         "AlarmDescription": alarm.attrs.get("AlarmDescription"),
         "AWSAccountId": ctx.account.id,
         "NewStateValue": alarm.text("StateValue"),
         "NewStateReason": alarm.text("StateReason"),
-        "StateChangeTime": stamp(ctx.now),
+        "StateChangeTime": emitted::stamp(ctx.now),
         "Region": region_name(&ctx.account.region),
         "AlarmArn": alarm.text("AlarmArn"),
         "OldStateValue": old,
@@ -71,7 +75,7 @@ fn message(ctx: &Ctx<'_>, alarm: &Resource, old: &str) -> Value {
         "InsufficientDataActions": alarm.attrs.get("InsufficientDataActions"),
     });
     if alarm.kind == ALARM {
-        message["AlarmConfigurationUpdatedTimestamp"] = stamp(alarm.created).into();
+        message["AlarmConfigurationUpdatedTimestamp"] = emitted::stamp(alarm.created).into();
         message["Trigger"] = trigger(alarm);
     } else {
         message["AlarmRule"] = alarm.text("AlarmRule").into();

@@ -6,6 +6,7 @@ pub(crate) mod alarm;
 mod composite;
 mod dashboard;
 mod describe;
+mod emitted;
 mod evaluate;
 mod history;
 mod math;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ALARM, actions, alarm, arn, authorise, composite, evaluate, history, validation};
+use super::{ALARM, actions, alarm, arn, authorise, composite, emitted, evaluate, history, validation};
 use crate::account::Ctx;
 use crate::dispatch::nothing;
 use crate::error::{ApiError, Outcome, refuse};
@@ -38,7 +38,10 @@ pub(super) fn set(ctx: &mut Ctx<'_>, name: &str, state: &str, reason: &str, data
         "oldState": {"stateValue": old, "stateReason": known.text("StateReason")},
     });
     history::note(ctx, name, known.kind, "StateUpdate", &format!("Alarm updated from {old} to {state}"), change);
-    actions::run(ctx, name, &old);
+    if let Some(alarm) = alarm::find(ctx, name) {
+        emitted::changed(ctx, &known, &alarm);
+        actions::run(ctx, &known, &alarm);
+    }
     for parent in composite::needing(ctx, name) {
         composite::judge(ctx, &parent.id);
     }

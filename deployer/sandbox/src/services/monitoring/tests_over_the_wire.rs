@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::dispatch::Delivery;
 use crate::sandbox::Sandbox;
-use crate::services::testing::{Refusal, code, json as call, query};
+use crate::services::testing::{Refusal, code, heard, json as call, listen, query};
 use crate::testing::calm;
 use crate::wire::{Request, cbor};
 
@@ -306,4 +306,65 @@ fn what_was_published_is_read_back() {
     assert_eq!((&read["Datapoints"][0]["Average"], &read["Datapoints"][0]["Maximum"]), (&json!(2.5), &json!(5.0)));
     assert_eq!(cloudwatch(&sandbox, "ListMetrics", json!({})).unwrap()["Metrics"][0]["MetricName"], "Length");
     assert!(sandbox.inventory().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_state_is_told_of_with_what_was_before_and_what_the_alarm_looks_at() {
+    let sandbox = with_topic();
+    cloudwatch(&sandbox, "PutMetricAlarm", alarm("notBreaching")).unwrap();
+    tokio::time::advance(2 * MINUTE).await;
+    assert_eq!(state(&sandbox, "shop-queue"), "OK");
+    listen(&sandbox, &json!({"source": ["aws.cloudwatch"], "detail": {"state": {"value": ["ALARM"]}}}));
+    publish(&sandbox, 9.0);
+    tokio::time::advance(MINUTE).await;
+    publish(&sandbox, 9.0);
+    tokio::time::advance(2 * MINUTE).await;
+    let event = heard(&sandbox).pop().unwrap();
+    let arn = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:shop-queue";
+    assert_eq!((&event["detail-type"], &event["resources"]), (&json!("CloudWatch Alarm State Change"), &json!([arn])));
+    let detail = &event["detail"];
+    assert_eq!((&detail["alarmName"], &detail["previousState"]["value"]), (&json!("shop-queue"), &json!("OK")));
+    assert_eq!(detail["state"]["reason"], described(&sandbox, "shop-queue")["StateReason"]);
+    let data: Value = serde_json::from_str(detail["state"]["reasonData"].as_str().unwrap()).unwrap();
+    assert_eq!(data["version"], "1.0");
+    assert!(detail["state"]["timestamp"].as_str().unwrap().ends_with("+0000"));
+    let metric = &detail["configuration"]["metrics"][0]["metricStat"]["metric"];
+    let wanted = json!({"namespace": "Shop", "name": "Length", "dimensions": {"Queue": "jobs"}});
+    assert_eq!(*metric, wanted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alarm_sees_what_lies_in_a_dead_letter_queue_and_how_old_it_is() {
+    let sandbox = with_topic();
+    let queue = "https://sqs.us-east-1.amazonaws.com/123456789012/dead";
+    call(&sandbox, "sqs", "CreateQueue", json!({"QueueName": "dead"})).unwrap();
+    let on = |name: &str, metric: &str, threshold: u32| {
+        let mut input = alarm("notBreaching");
+        for (member, value) in [
+            ("AlarmName", json!(name)),
+            ("Namespace", json!("AWS/SQS")),
+            ("MetricName", json!(metric)),
+            ("Dimensions", json!([{"Name": "QueueName", "Value": "dead"}])),
+            ("Threshold", json!(threshold)),
+            ("ComparisonOperator", json!("GreaterThanThreshold")),
+            ("EvaluationPeriods", json!(1)),
+            ("DatapointsToAlarm", json!(1)),
+            ("Statistic", json!("Maximum")),
+        ] {
+            input[member] = value;
+        }
+        cloudwatch(&sandbox, "PutMetricAlarm", input).unwrap();
+    };
+    on("letters", "ApproximateNumberOfMessagesVisible", 0);
+    on("old", "ApproximateAgeOfOldestMessage", 300);
+    tokio::time::advance(2 * MINUTE).await;
+    assert_eq!((state(&sandbox, "letters"), state(&sandbox, "old")), ("OK".to_owned(), "OK".to_owned()));
+    call(&sandbox, "sqs", "SendMessage", json!({"QueueUrl": queue, "MessageBody": "x"})).unwrap();
+    tokio::time::advance(3 * MINUTE).await;
+    assert_eq!((state(&sandbox, "letters"), state(&sandbox, "old")), ("ALARM".to_owned(), "OK".to_owned()));
+    tokio::time::advance(5 * MINUTE).await;
+    assert_eq!(state(&sandbox, "old"), "ALARM");
+    call(&sandbox, "sqs", "PurgeQueue", json!({"QueueUrl": queue})).unwrap();
+    tokio::time::advance(3 * MINUTE).await;
+    assert_eq!((state(&sandbox, "letters"), state(&sandbox, "old")), ("OK".to_owned(), "OK".to_owned()));
 }

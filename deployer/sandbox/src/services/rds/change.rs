@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::instance::{INSTANCE, between};
-use super::{lifecycle, settings, subnet_group};
+use super::{emitted, lifecycle, settings, subnet_group};
 use crate::account::Ctx;
 use crate::services::ec2::interface;
 use crate::store::Resource;
@@ -115,6 +115,15 @@ pub(super) fn applied(ctx: &mut Ctx<'_>, instance: &Resource) {
     let (id, snapshot) = (instance.id.clone(), after.clone());
     ctx.update(INSTANCE.kind, &id, |instance| *instance = after);
     lifecycle::log_groups(ctx, &snapshot);
+    for (name, message) in [
+        ("DBInstanceClass", emitted::APPLIED_CLASS),
+        ("AllocatedStorage", emitted::APPLIED_STORAGE),
+        ("_masterUserPassword", emitted::NEW_PASSWORD),
+    ] {
+        if changes.contains_key(name) {
+            emitted::instance(ctx, &snapshot, message);
+        }
+    }
     if storage {
         let wait = between(ctx, 400, 900);
         lifecycle::schedule_in(ctx, &snapshot, wait, "optimised");
@@ -207,7 +216,12 @@ pub(super) fn rebooted(ctx: &mut Ctx<'_>, instance: &Resource) {
         for group in instance.list_mut("DBParameterGroups") {
             group["ParameterApplyStatus"] = "in-sync".into();
         }
+        instance.attrs.remove("_failing_over");
     });
+    emitted::instance(ctx, instance, emitted::RESTARTED);
+    if instance.flag("_failing_over") {
+        emitted::instance(ctx, instance, emitted::FAILED_OVER);
+    }
 }
 
 /// The parameters of a group have changed: its instances show it.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::instance::{INSTANCE, between, moment};
-use super::{automated_backup, change, date, remove, snapshot, windows};
+use super::{automated_backup, change, date, emitted, remove, snapshot, windows};
 use crate::account::Ctx;
 use crate::services::logs;
 use crate::store::{Resource, Timer};
@@ -90,6 +90,7 @@ fn made(ctx: &mut Ctx<'_>, instance: &Resource) {
 
 fn created(ctx: &mut Ctx<'_>, instance: &Arc<Resource>) {
     status(ctx, &instance.id, "available");
+    emitted::instance(ctx, instance, emitted::CREATED);
     log_groups(ctx, instance);
     start_backups(ctx, &instance.id);
 }

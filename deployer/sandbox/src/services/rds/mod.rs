@@ -2,6 +2,7 @@
 
 mod automated_backup;
 mod change;
+mod emitted;
 mod engine;
 mod engine_answers;
 mod instance;

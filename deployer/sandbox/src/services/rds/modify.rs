@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::instance::{INSTANCE, shown};
-use super::{answer, change, combination, engine, identifier, lifecycle, parameter_group, settings, windows};
+use super::{answer, change, combination, emitted, engine, identifier, lifecycle, parameter_group, settings, windows};
 use crate::account::Ctx;
 use crate::error::{ApiError, Outcome, refuse};
 use crate::input::Input;
@@ -325,7 +325,9 @@ pub(super) fn reboot(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
         ctx.update(INSTANCE.kind, &id, |instance| {
             instance.set("AvailabilityZone", second);
             instance.set("SecondaryAvailabilityZone", first);
+            instance.set("_failing_over", true);
         });
+        emitted::instance(ctx, &instance, emitted::FAILING_OVER);
     }
     lifecycle::status(ctx, &id, "rebooting");
     lifecycle::schedule_in(ctx, &instance, Duration::from_secs(60), "rebooted");

@@ -2,7 +2,7 @@
 //! <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DeleteDBInstance.html>
 
 use super::instance::{INSTANCE, between, shown};
-use super::{answer, automated_backup, combination, identifier, lifecycle, snapshot};
+use super::{answer, automated_backup, combination, emitted, identifier, lifecycle, snapshot};
 use crate::account::Ctx;
 use crate::error::{Outcome, refuse};
 use crate::input::Input;
@@ -60,4 +60,5 @@ pub(super) fn gone(ctx: &mut Ctx<'_>, instance: &Resource) {
     interface::remove_for(ctx, instance.text("DBInstanceArn"));
     automated_backup::instance_gone(ctx, instance);
     ctx.remove(INSTANCE.kind, &instance.id);
+    emitted::instance(ctx, instance, emitted::DELETED);
 }

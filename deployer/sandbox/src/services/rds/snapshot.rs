@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Noun, answer, date, filters, identifier, paged, tagged, tags};
+use super::{Noun, answer, date, emitted, filters, identifier, paged, tagged, tags};
 use crate::account::Ctx;
 use crate::authorise::Grant;
 use crate::error::{ApiError, Outcome, refuse};
@@ -75,7 +75,10 @@ pub(super) fn make(ctx: &mut Ctx<'_>, instance: &Resource, name: &str, kind: &st
     if instance.flag("CopyTagsToSnapshot") {
         snapshot.tags = instance.tags.clone();
     }
+    let begun = if kind == "automated" { emitted::MAKING_AUTOMATED } else { emitted::MAKING_MANUAL };
+    emitted::snapshot(ctx, &snapshot, begun);
     ctx.insert(snapshot);
+    emitted::instance(ctx, instance, emitted::BACKING_UP);
     let wait = super::instance::between(ctx, 60, 180);
     let due = super::instance::moment(ctx, wait);
     ctx.account.store.schedule(due, Timer { kind: SNAPSHOT.kind, id: name.to_owned(), event: "finished" });
@@ -91,6 +94,12 @@ pub(super) fn finished(ctx: &mut Ctx<'_>, name: &str) {
         snapshot.set("OriginalSnapshotCreateTime", made.clone());
         snapshot.set("SnapshotDatabaseTime", made);
     });
+    let Some(snapshot) = ctx.get(SNAPSHOT.kind, name) else { return };
+    let automated = snapshot.text("SnapshotType") == "automated";
+    emitted::snapshot(ctx, &snapshot, if automated { emitted::MADE_AUTOMATED } else { emitted::MADE_MANUAL });
+    if let Some(instance) = ctx.get("rds.instance", snapshot.text("DBInstanceIdentifier")) {
+        emitted::instance(ctx, &instance, emitted::BACKED_UP);
+    }
 }
 
 /// The day's automated snapshot; a second one on the same minute is none.

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::Sandbox;
-use crate::services::testing::{Refusal, code, element, query};
+use crate::services::testing::{Refusal, code, element, heard, listen, query};
 use crate::testing::calm;
 
 fn rds(sandbox: &Sandbox, operation: &str, parameters: &[(&str, &str)]) -> Result<String, Refusal> {
@@ -309,4 +309,32 @@ async fn a_creation_demands_every_permission_that_it_uses() {
     assert!(message.contains("iam:CreateServiceLinkedRole"), "{message}");
     allow(&["rds:CreateDBInstance", "rds:AddTagsToResource", "iam:CreateServiceLinkedRole"]);
     create(&sandbox, &place.group, &tagged).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_life_of_an_instance_is_told_in_rdss_own_numbers() {
+    let sandbox = calm();
+    let place = place(&sandbox);
+    listen(&sandbox, &serde_json::json!({"source": ["aws.rds"]}));
+    create(&sandbox, &place.group, &[]).unwrap();
+    pass(1200).await;
+    let skip = [("DBInstanceIdentifier", "shop"), ("SkipFinalSnapshot", "true")];
+    rds(&sandbox, "DeleteDBInstance", &skip).unwrap();
+    pass(1200).await;
+    let events = heard(&sandbox);
+    let numbers = |kind: &str| -> Vec<String> {
+        let of_kind = events.iter().filter(|event| event["detail-type"] == kind);
+        of_kind.map(|event| event["detail"]["EventID"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    let mut instance = numbers("RDS DB Instance Event");
+    // Created and backed up at one moment: their events may come in any order.
+    instance[..2].sort();
+    assert_eq!(instance, ["RDS-EVENT-0001", "RDS-EVENT-0005", "RDS-EVENT-0002", "RDS-EVENT-0003"]);
+    assert_eq!(numbers("RDS DB Snapshot Event"), ["RDS-EVENT-0090", "RDS-EVENT-0091"]);
+    let created = events.iter().find(|event| event["detail"]["EventID"] == "RDS-EVENT-0005").unwrap();
+    let arn = "arn:aws:rds:us-east-1:123456789012:db:shop";
+    assert_eq!(created["resources"], serde_json::json!([arn]));
+    assert_eq!(created["detail"]["SourceArn"], arn);
+    assert_eq!(created["detail"]["SourceIdentifier"], "shop");
+    assert_eq!(created["detail"]["EventCategories"], serde_json::json!(["creation"]));
 }

@@ -1,8 +1,11 @@
 //! Simple Notification Service: topics, who subscribes to them, and what was published.
 
+mod delivery;
 mod publish;
 mod subscription;
 mod tags;
+#[cfg(test)]
+mod tests_of_deliveries;
 #[cfg(test)]
 mod tests_over_the_wire;
 mod topic;
@@ -45,7 +48,10 @@ pub(crate) static SERVICE: Service = Service {
         write("UntagResource", tags::untag),
         read_one("ListTagsForResource", tags::list),
     ],
-    on_timer: |ctx: &mut Ctx<'_>, timer: &Timer| subscription::on_timer(ctx, timer),
+    on_timer: |ctx: &mut Ctx<'_>, timer: &Timer| match timer.kind {
+        delivery::KIND => delivery::on_timer(ctx, timer),
+        _ => subscription::on_timer(ctx, timer),
+    },
     // <https://docs.aws.amazon.com/general/latest/gr/sns.html#limits_sns>
     bucket: |operation, _| match operation.name {
         "Publish" => Bucket { name: "sns Publish", burst: 9000.0, rate: 9000.0 },

@@ -1,9 +1,9 @@
 //! Publishing, by callers and by services of AWS. <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::{SUBSCRIPTION, invalid, no_such_topic, permitted_arn, topic_by_arn};
+use super::{SUBSCRIPTION, delivery, invalid, no_such_topic, permitted_arn, topic_by_arn};
 use crate::account::Ctx;
 use crate::authorise::Grant;
 use crate::error::{ApiError, Outcome};
@@ -54,11 +54,10 @@ pub(super) fn publish(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     if let Some(structure) = input.opt_str("MessageStructure") {
         return Err(ApiError::not_simulated(format!("MessageStructure {structure}")));
     }
-    if input.has("MessageAttributes") {
-        return Err(ApiError::not_simulated("message attributes"));
-    }
+    let attributes = attributes(input)?;
     authorise_key(ctx, &topic)?;
-    Ok(json!({"MessageId": keep(ctx, &topic, subject, message)}))
+    let said = Said { subject, message, attributes };
+    Ok(json!({"MessageId": keep(ctx, &topic, &said)}))
 }
 
 /// What a caller needs of the topic's own key.
@@ -74,12 +73,38 @@ fn authorise_key(ctx: &mut Ctx<'_>, topic: &Resource) -> Result<(), ApiError> {
 pub(crate) fn as_caller(ctx: &mut Ctx<'_>, topic: &str, message: &str) -> Result<String, ApiError> {
     let found = permitted_arn(ctx, "TopicArn", topic, "Publish", |grant| grant)?;
     authorise_key(ctx, &found)?;
-    Ok(keep(ctx, &found, None, message))
+    Ok(keep(ctx, &found, &Said { subject: None, message, attributes: Map::new() }))
 }
 
 /// Whether there is such a topic.
 pub(crate) fn exists(ctx: &Ctx<'_>, topic: &str) -> bool {
     topic_by_arn(ctx, "TopicArn", topic).is_ok_and(|found| found.is_some())
+}
+
+/// What its publisher says about a message, as SQS keeps it.
+/// <https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html>
+fn attributes(input: &Input) -> Result<Map<String, Value>, ApiError> {
+    let mut all = Map::new();
+    for given in input.objects("MessageAttributes") {
+        let name = given.string("Name")?;
+        let value = given.object("Value").ok_or_else(|| given.missing("Value"))?;
+        let kind = value.string("DataType")?;
+        let member = match kind.split('.').next() {
+            Some("Binary") => "BinaryValue",
+            Some("String" | "Number") => "StringValue",
+            _ => {
+                let reason = "The attribute type must be String, String.Array, Number or Binary";
+                return Err(invalid(format!(
+                    "The message attribute '{name}' has an invalid message attribute type. {reason}"
+                )));
+            }
+        };
+        let text = value.opt_str(member).filter(|text| !text.is_empty()).ok_or_else(|| {
+            invalid(format!("The message attribute '{name}' must contain non-empty message attribute value"))
+        })?;
+        all.insert(name, json!({"DataType": kind, member: text}));
+    }
+    Ok(all)
 }
 
 /// A service publishes: the topic's policy must let it, and the policy of the topic's key too.
@@ -93,10 +118,14 @@ pub(crate) fn by_service(
 ) -> Result<(), ApiError> {
     let found = topic_by_arn(ctx, "TopicArn", topic)?.ok_or_else(no_such_topic)?;
     let policy: Value = serde_json::from_str(found.text("Policy")).unwrap_or_default();
-    let grant = Grant::new("sns:Publish", topic)
+    let mut grant = Grant::new("sns:Publish", topic)
         .key("aws:SourceArn", sender.source)
-        .key("aws:SourceAccount", ctx.account.id.clone())
-        .key("aws:SourceOwner", ctx.account.id.clone());
+        .key("aws:SourceAccount", ctx.account.id.clone());
+    // The policy that topics have by themselves asks for the owner, whom alarms name and EventBridge does not.
+    // <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html#eb-no-events-delivered-to-topic>
+    if sender.service == "cloudwatch.amazonaws.com" {
+        grant = grant.key("aws:SourceOwner", ctx.account.id.clone());
+    }
     let about = |kind: &str, name: &str| (kind, name) == ("Service", sender.service) || (kind, name) == ("AWS", "*");
     if document::judge(&policy, about, &grant)? != Some(true) {
         let refused = format!("{} is not authorized to perform: SNS:Publish on resource: {topic}", sender.service);
@@ -112,22 +141,34 @@ pub(crate) fn by_service(
             return Err(unfit());
         }
     }
-    keep(ctx, &found, subject, message);
+    keep(ctx, &found, &Said { subject, message, attributes: Map::new() });
     Ok(())
 }
 
-fn keep(ctx: &mut Ctx<'_>, topic: &Resource, subject: Option<&str>, message: &str) -> String {
+/// What is published.
+pub(super) struct Said<'a> {
+    pub(super) subject: Option<&'a str>,
+    pub(super) message: &'a str,
+    /// By name, `DataType` with `StringValue` or `BinaryValue`.
+    pub(super) attributes: Map<String, Value>,
+}
+
+/// Remembers a message, and sends it to those who subscribe.
+fn keep(ctx: &mut Ctx<'_>, topic: &Resource, said: &Said<'_>) -> String {
     let confirmed =
         ctx.those(SUBSCRIPTION, |one| one.text("TopicArn") == topic.text("TopicArn") && !one.flag("_pending"));
     let to: Vec<Value> = confirmed.iter().map(|one| json!([one.text("Protocol"), one.text("Endpoint")])).collect();
     let id = ctx.account.rng.uuid();
     // What was sent is gone; that it is remembered is for those who look.
     let kept = json!({
-        "_gone": true, "topic": topic.text("TopicArn"), "subject": subject, "message": message, "to": to,
+        "_gone": true, "topic": topic.text("TopicArn"), "subject": said.subject, "message": said.message, "to": to,
     });
     let number = ctx.account.store.all(MESSAGE).count();
     let kept = ctx.resource(MESSAGE, format!("{number:09}-{id}"), kept);
     ctx.insert(kept);
+    for subscription in confirmed {
+        delivery::start(ctx, topic, &subscription, &id, said);
+    }
     id
 }
 

@@ -13,7 +13,11 @@ use crate::clock::later;
 use crate::dispatch::nothing;
 use crate::error::{ApiError, Outcome};
 use crate::input::Input;
+use crate::services::events::Pattern;
 use crate::store::{Resource, Timer};
+
+/// How the complaints of event patterns begin, which those of filter policies do not.
+const NOT_VALID: &str = "Event pattern is not valid. Reason: ";
 
 const PROTOCOLS: &[&str] = &["http", "https", "email", "email-json", "sms", "sqs", "application", "lambda", "firehose"];
 
@@ -118,12 +122,43 @@ fn put(subscription: &mut Resource, name: &str, value: &str) -> Result<(), ApiEr
             subscription.set(name, lower);
             Ok(())
         }
-        "FilterPolicy"
-        | "FilterPolicyScope"
-        | "RedrivePolicy"
-        | "DeliveryPolicy"
-        | "SubscriptionRoleArn"
-        | "ReplayPolicy" => Err(ApiError::not_simulated(format!("subscription attribute {name}"))),
+        "FilterPolicy" | "FilterPolicyScope" | "RedrivePolicy" if value.is_empty() => {
+            subscription.attrs.remove(name);
+            Ok(())
+        }
+        "FilterPolicy" => {
+            // <https://docs.aws.amazon.com/sns/latest/dg/sns-subscription-filter-policies.html>
+            let parsed: Value = serde_json::from_str(value)
+                .map_err(|error| invalid(format!("FilterPolicy: failed to parse JSON. {error}")))?;
+            Pattern::read(value)
+                .map_err(|error| invalid(format!("FilterPolicy: {}", error.message.trim_start_matches(NOT_VALID))))?;
+            subscription.set(name, parsed.to_string());
+            if subscription.text("FilterPolicyScope").is_empty() {
+                subscription.set("FilterPolicyScope", "MessageAttributes");
+            }
+            Ok(())
+        }
+        "FilterPolicyScope" if matches!(value, "MessageAttributes" | "MessageBody") => {
+            subscription.set(name, value);
+            Ok(())
+        }
+        "FilterPolicyScope" => Err(invalid(format!(
+            "FilterPolicyScope: Invalid value [{value}]. Please use either MessageBody or MessageAttributes"
+        ))),
+        "RedrivePolicy" => {
+            // <https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html>
+            let parsed: Value = serde_json::from_str(value)
+                .map_err(|error| invalid(format!("RedrivePolicy: failed to parse JSON. {error}")))?;
+            let queue = parsed["deadLetterTargetArn"].as_str().unwrap_or_default();
+            if queue.split(':').nth(2) != Some("sqs") || queue.split(':').count() != 6 {
+                return Err(invalid("RedrivePolicy: deadLetterTargetArn is an invalid arn"));
+            }
+            subscription.set(name, parsed.to_string());
+            Ok(())
+        }
+        "DeliveryPolicy" | "SubscriptionRoleArn" | "ReplayPolicy" => {
+            Err(ApiError::not_simulated(format!("subscription attribute {name}")))
+        }
         _ => Err(invalid("AttributeName")),
     }
 }
@@ -162,6 +197,11 @@ pub(super) fn get(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
         ["SubscriptionArn", "TopicArn", "Protocol", "Endpoint", "RawMessageDelivery"]
             .map(|name| (name.to_owned(), subscription.text(name).to_owned()))
             .into();
+    for name in ["FilterPolicy", "FilterPolicyScope", "RedrivePolicy"] {
+        if !subscription.text(name).is_empty() {
+            shown.insert(name.to_owned(), subscription.text(name).to_owned());
+        }
+    }
     let pending = subscription.flag("_pending");
     shown.insert("Owner".to_owned(), ctx.account.id.clone());
     shown.insert("SubscriptionPrincipal".to_owned(), ctx.caller());
