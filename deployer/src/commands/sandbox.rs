@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use jiff::Timestamp;
-use wharf_sandbox::{ACCOUNT, REGION, Sandbox, SimClock};
+use wharf_sandbox::{ACCOUNT, REGION, Sandbox, SimClock, Weather};
 
 use super::context::Context;
 use super::{Done, wait};
@@ -29,6 +29,9 @@ pub struct Arguments {
     /// How many times as fast the served account's time goes
     #[arg(long, value_name = "TIMES", requires = "serve", default_value_t = 60.0)]
     pub speed: f64,
+    /// Serve an account in which no reply is lost, no read is old and nothing is throttled: for tools that do not expect it
+    #[arg(long, requires = "serve")]
+    pub calm: bool,
 }
 
 /// What stands in when there is no stack file here.
@@ -75,7 +78,8 @@ fn stack_file(context: &Context<'_>) -> Result<(String, Config), Failure> {
 async fn serve(arguments: &Arguments, address: SocketAddr, context: &Context<'_>) -> Result<Done, Stop> {
     let region = context.global.region.clone().unwrap_or_else(|| REGION.to_owned());
     let clock = SimClock::new(Timestamp::UNIX_EPOCH + surroundings::since_epoch()).at_speed(arguments.speed);
-    let sandbox = Sandbox::builder().seed(arguments.seed).region(&region).clock(clock);
+    let weather = if arguments.calm { Weather::calm() } else { Weather::typical() };
+    let sandbox = Sandbox::builder().seed(arguments.seed).region(&region).clock(clock).weather(weather);
     let zone = stack_file(context).ok().and_then(|(_, config)| config.hosted_zone());
     let sandbox = zone.into_iter().fold(sandbox, |sandbox, zone| sandbox.zone(zone)).build();
     let cannot = |error: std::io::Error| Failure::config(format!("cannot listen on {address}")).because(&error);

@@ -29,7 +29,7 @@ fn mirror() -> Result<PathBuf, String> {
     found.ok_or_else(|| {
         format!(
             "no mirror of Terraform's AWS provider in {ROOTS:?}: run `terraform providers mirror DIRECTORY` in \
-             tests/terraform/step1 and set WHARF_TERRAFORM_MIRROR=DIRECTORY"
+             tests/terraform/platform and set WHARF_TERRAFORM_MIRROR=DIRECTORY"
         )
     })
 }
@@ -51,16 +51,20 @@ fn terraform_applies_plans_empty_and_destroys_a_platform_of_its_own_on_the_sandb
         Ok(mirror) => mirror,
         Err(why) => return cannot_run(&why),
     };
-    let at = target().join("terraform-step1");
+    let at = target().join("terraform-platform");
     // What an earlier run left belongs to an account that is gone.
     let _ = std::fs::remove_dir_all(&at);
     std::fs::create_dir_all(&at).expect("target/ can be written");
-    std::fs::copy(root().join("tests/terraform/step1/main.tf"), at.join("main.tf")).expect("the HCL can be copied");
+    for entry in std::fs::read_dir(root().join("tests/terraform/platform")).expect("the HCL is there") {
+        let file = entry.expect("a directory can be read");
+        std::fs::copy(file.path(), at.join(file.file_name())).expect("the HCL can be copied");
+    }
     let rc = format!("provider_installation {{\n  filesystem_mirror {{\n    path = {mirror:?}\n  }}\n}}\n");
     std::fs::write(at.join("terraform.rc"), rc).expect("target/ can be written");
 
-    let served =
-        in_virtual_time(async { Served::copy_of(&Sandbox::builder().seed(9).weather(Weather::calm()).build(), SPEED) });
+    let served = in_virtual_time(async {
+        Served::copy_of(&Sandbox::builder().seed(9).zone("example.com").weather(Weather::calm()).build(), SPEED)
+    });
     let run = |arguments: &[&str]| {
         let what = format!("terraform {}", arguments.join(" "));
         succeed(&mut terraform(&at, &served.url, arguments), &what);

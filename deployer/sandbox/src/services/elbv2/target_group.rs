@@ -78,7 +78,8 @@ fn protocols(input: &Input) -> Result<(String, String), ApiError> {
     if !["HTTP", "HTTPS"].contains(&protocol) {
         return Err(ApiError::not_simulated(format!("target groups with protocol {protocol}")));
     }
-    let version = input.opt_str("ProtocolVersion").unwrap_or("HTTP1");
+    // One that is empty is as good as none: Terraform's provider sends it so.
+    let version = input.opt_str("ProtocolVersion").filter(|version| !version.is_empty()).unwrap_or("HTTP1");
     if !["HTTP1", "HTTP2", "GRPC"].contains(&version) {
         return Err(invalid(format!("The protocol version '{version}' is not valid")));
     }

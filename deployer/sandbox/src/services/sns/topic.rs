@@ -119,6 +119,14 @@ fn put(ctx: &Ctx<'_>, topic: &mut Resource, name: &str, value: &str) -> Result<(
         "KmsMasterKeyId" => topic.set(name, value),
         "TracingConfig" if matches!(value, "PassThrough" | "Active") => topic.set(name, value),
         "SignatureVersion" if matches!(value, "1" | "2") => topic.set(name, value),
+        _ if feedback(name).is_some() => {
+            let rate = feedback(name) == Some(Feedback::Rate);
+            let fits = if rate { value.parse().is_ok_and(|rate: u8| rate <= 100) } else { value.starts_with("arn:") };
+            if !fits && !value.is_empty() {
+                return Err(invalid(format!("{name} Reason: Invalid value: {value}")));
+            }
+            if value.is_empty() { drop(topic.attrs.remove(name)) } else { topic.set(name, value) }
+        }
         "TracingConfig" | "SignatureVersion" => return Err(invalid(format!("{name} Reason: Invalid value: {value}"))),
         "FifoTopic" | "ContentBasedDeduplication" | "DeliveryPolicy" | "ArchivePolicy" | "FifoThroughputScope" => {
             return Err(ApiError::not_simulated(format!("topic attribute {name}")));
@@ -126,6 +134,27 @@ fn put(ctx: &Ctx<'_>, topic: &mut Resource, name: &str, value: &str) -> Result<(
         _ => return Err(invalid("AttributeName")),
     }
     Ok(())
+}
+
+/// What an attribute says of the log of deliveries.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Feedback {
+    /// The role that writes it.
+    Role,
+    /// How many in a hundred of those that went well are written.
+    Rate,
+}
+
+/// The attributes that switch on the log of deliveries, which nobody writes here.
+/// <https://docs.aws.amazon.com/sns/latest/dg/topics-attrib.html>
+fn feedback(name: &str) -> Option<Feedback> {
+    let protocols = ["HTTP", "Firehose", "Lambda", "Application", "SQS"];
+    let rest = protocols.iter().find_map(|protocol| name.strip_prefix(protocol))?;
+    match rest {
+        "SuccessFeedbackRoleArn" | "FailureFeedbackRoleArn" => Some(Feedback::Role),
+        "SuccessFeedbackSampleRate" => Some(Feedback::Rate),
+        _ => None,
+    }
 }
 
 /// A policy that AWS takes, with the ids of the principals in it.
@@ -173,6 +202,11 @@ pub(super) fn get(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     for name in ["KmsMasterKeyId", "TracingConfig", "SignatureVersion"] {
         if !topic.text(name).is_empty() {
             shown.insert(name.to_owned(), topic.text(name).to_owned());
+        }
+    }
+    for (name, value) in &topic.attrs {
+        if let Some(value) = value.as_str().filter(|_| feedback(name).is_some()) {
+            shown.insert(name.clone(), value.to_owned());
         }
     }
     Ok(entries(shown))

@@ -1,4 +1,5 @@
-# A step-1 platform as somebody else would write it, for the real Terraform to judge the sandbox by.
+# A platform as somebody else would write it, for the real Terraform to judge the sandbox by: what containers stand on.
+# compute.tf has the containers and what is in front of them, watch.tf what watches over them.
 
 terraform {
   required_providers {
@@ -22,15 +23,27 @@ provider "aws" {
   skip_credentials_validation = true
 
   endpoints {
-    dynamodb = var.endpoint
-    ec2      = var.endpoint
-    ecr      = var.endpoint
-    iam      = var.endpoint
-    kms      = var.endpoint
-    logs     = var.endpoint
-    rds      = var.endpoint
-    ssm      = var.endpoint
-    sts      = var.endpoint
+    acm                      = var.endpoint
+    appautoscaling           = var.endpoint
+    autoscaling              = var.endpoint
+    cloudwatch               = var.endpoint
+    dlm                      = var.endpoint
+    dynamodb                 = var.endpoint
+    ec2                      = var.endpoint
+    ecr                      = var.endpoint
+    ecs                      = var.endpoint
+    elbv2                    = var.endpoint
+    iam                      = var.endpoint
+    kms                      = var.endpoint
+    logs                     = var.endpoint
+    rds                      = var.endpoint
+    resourcegroupstaggingapi = var.endpoint
+    route53                  = var.endpoint
+    scheduler                = var.endpoint
+    servicediscovery         = var.endpoint
+    sns                      = var.endpoint
+    ssm                      = var.endpoint
+    sts                      = var.endpoint
   }
 
   default_tags {
