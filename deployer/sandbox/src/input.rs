@@ -24,7 +24,7 @@ impl Input {
             Value::Object(map) => map,
             _ => Map::new(),
         };
-        let unread = value.iter().filter(|(_, v)| !v.is_null()).map(|(k, _)| k.clone()).collect();
+        let unread = value.iter().filter(|(_, v)| asks(v)).map(|(k, _)| k.clone()).collect();
         Self { service, path: String::new(), value, unread: Rc::new(RefCell::new(unread)) }
     }
 
@@ -143,7 +143,7 @@ impl Input {
 
     fn inside(&self, path: String, value: &Value) -> Input {
         let value = value.as_object().cloned().unwrap_or_default();
-        self.unread.borrow_mut().extend(value.iter().filter(|(_, v)| !v.is_null()).map(|(k, _)| format!("{path}.{k}")));
+        self.unread.borrow_mut().extend(value.iter().filter(|(_, v)| asks(v)).map(|(k, _)| format!("{path}.{k}")));
         Input { service: self.service, path, value, unread: Rc::clone(&self.unread) }
     }
 
@@ -178,6 +178,11 @@ impl Input {
             _ => refuse("ValidationException", format!("Value '{shown}' at '{place}' failed to satisfy constraint")),
         }
     }
+}
+
+/// Whether a value asks for anything: an empty list, as Terraform's provider sends for all that it was not told, does not.
+fn asks(value: &Value) -> bool {
+    !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty())
 }
 
 fn must_not_be_null(place: &str) -> String {
