@@ -57,6 +57,19 @@ def others():
         ("ecr", "describe_repositories", "repositories", "repositoryArn"),
         ("ssm", "describe_parameters", "Parameters", "Name"),
         ("logs", "describe_log_groups", "logGroups", "logGroupName"),
+        ("ec2", "describe_launch_templates", "LaunchTemplates", "LaunchTemplateId"),
+        ("iam", "list_instance_profiles", "InstanceProfiles", "Arn"),
+        ("acm", "list_certificates", "CertificateSummaryList", "CertificateArn"),
+        ("elbv2", "describe_load_balancers", "LoadBalancers", "LoadBalancerArn"),
+        ("elbv2", "describe_target_groups", "TargetGroups", "TargetGroupArn"),
+        ("route53", "list_hosted_zones", "HostedZones", "Id"),
+        ("scheduler", "list_schedule_groups", "ScheduleGroups", "Arn"),
+        ("scheduler", "list_schedules", "Schedules", "Arn"),
+        ("servicediscovery", "list_namespaces", "Namespaces", "Arn"),
+        ("sns", "list_topics", "Topics", "TopicArn"),
+        ("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmArn"),
+        ("cloudwatch", "describe_alarms", "CompositeAlarms", "AlarmArn"),
+        ("cloudwatch", "list_dashboards", "DashboardEntries", "DashboardArn"),
     ):
         for thing in pages(service, operation, key):
             yield f"{service} {thing[name]}"
@@ -65,6 +78,11 @@ def others():
             yield role["Arn"]
     for table in pages("dynamodb", "list_tables", "TableNames"):
         yield f"dynamodb {table}"
+    for cluster in boto3.client("ecs").describe_clusters(clusters=list(pages("ecs", "list_clusters", "clusterArns")))["clusters"]:
+        if cluster["status"] != "INACTIVE":
+            yield cluster["clusterArn"]
+    for definition in pages("ecs", "list_task_definitions", "taskDefinitionArns"):
+        yield definition
 
 
 for line in sorted([*ec2(), *kms(), *others()]):

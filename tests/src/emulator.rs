@@ -11,6 +11,13 @@ use crate::{python, target};
 pub const NETWORK_AND_DATABASE: [&str; 9] =
     ["CLOUDWATCH_LOGS", "DYNAMODB", "EC2", "ECR", "IAM", "KMS", "RDS", "SSM", "STS"];
 
+/// What else a platform is made of and moto has.
+pub const PLATFORM_AT_MOTO: [&str; 6] =
+    ["ACM", "ELASTIC_LOAD_BALANCING_V2", "ROUTE_53", "SCHEDULER", "SERVICEDISCOVERY", "SNS"];
+
+/// What ministack has and moto has not, or not as the SDK asks for it.
+pub const PLATFORM_AT_MINISTACK: [&str; 2] = ["CLOUDWATCH", "ECS"];
+
 /// A running emulator. Dropping it ends it.
 #[derive(Debug)]
 pub struct Emulator {

@@ -164,12 +164,14 @@ resource "aws_ecs_task_definition" "web" {
   memory                   = 512
 
   container_definitions = jsonencode([{
-    name         = "web"
-    image        = "${aws_ecr_repository.web.repository_url}:v1"
-    essential    = true
-    portMappings = [{ containerPort = 8000, protocol = "tcp" }]
-    environment  = [{ name = "DEBUG", value = "False" }]
-    secrets      = [{ name = "SECRET_KEY", valueFrom = aws_ssm_parameter.secret.arn }]
+    name      = "web"
+    image     = "${aws_ecr_repository.web.repository_url}:v1"
+    essential = true
+    # ECS says so of every container, and the provider takes it for a difference.
+    versionConsistency = "enabled"
+    portMappings       = [{ containerPort = 8000, protocol = "tcp" }]
+    environment        = [{ name = "DEBUG", value = "False" }]
+    secrets            = [{ name = "SECRET_KEY", valueFrom = aws_ssm_parameter.secret.arn }]
     logConfiguration = {
       logDriver = "awslogs"
       options = {

@@ -133,9 +133,6 @@ fn with_defaults(task: &Task<'_>, container: &Value) -> Value {
             }
         }
     }
-    if whole["logConfiguration"].is_object() && whole["logConfiguration"]["secretOptions"].is_null() {
-        whole["logConfiguration"]["secretOptions"] = json!([]);
-    }
     sorted(&mut whole, "environment");
     whole
 }

@@ -14,12 +14,12 @@ pub(super) fn group(ctx: &Ctx<'_>, arn: &str) -> Option<Arc<Resource>> {
     ctx.those(GROUP, |group| group.text("AutoScalingGroupARN") == arn).into_iter().next()
 }
 
-/// ECS marks the groups that it scales.
+/// ECS marks the groups that it scales, unless they bear the mark already.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/asg-capacity-providers.html>
 pub(super) fn mark_managed(ctx: &mut Ctx<'_>, arn: &str) {
     if let Some(group) = group(ctx, arn) {
         ctx.update(GROUP, &group.id, |group| {
-            group.tags.insert("AmazonECSManaged".to_owned(), String::new());
+            group.tags.entry("AmazonECSManaged".to_owned()).or_default();
         });
     }
 }
