@@ -104,6 +104,8 @@ pub(crate) fn encode(call: &Call, namespace: &str, output: &Value, request_id: &
     let output = &*dated(call.protocol, output);
     match (call.protocol, call.route) {
         (Protocol::Ec2, _) => ec2_query::encode(&call.operation, output, request_id),
+        // Only a query's answer tells a result without members from none.
+        (Protocol::Cbor, _) if output.is_null() => cbor::encode(&Value::Object(serde_json::Map::new()), request_id),
         (Protocol::Cbor, _) => cbor::encode(output, request_id),
         (Protocol::Json10 | Protocol::Json11, _) => json::encode(call.protocol, output, request_id),
         (_, Some((rest, route))) => rest.encode(route, output, request_id),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{authorise, invalid, paged, tags};
 use crate::account::Ctx;
 use crate::authorise::Grant;
-use crate::dispatch::nothing;
+use crate::dispatch::empty_result;
 use crate::error::{ApiError, Outcome, refuse};
 use crate::input::Input;
 use crate::store::Resource;
@@ -138,5 +138,5 @@ pub(super) fn delete(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     for name in &names {
         ctx.remove(DASHBOARD, name);
     }
-    Ok(nothing())
+    Ok(empty_result())
 }

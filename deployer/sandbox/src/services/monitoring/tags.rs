@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{alarm, dashboard, invalid, validation};
 use crate::account::Ctx;
 use crate::authorise::Grant;
-use crate::dispatch::nothing;
+use crate::dispatch::empty_result;
 use crate::error::{ApiError, Outcome};
 use crate::input::Input;
 use crate::services::shared::tag_list;
@@ -64,7 +64,7 @@ pub(super) fn tag(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     all.extend(tags);
     limited(&all)?;
     ctx.update(found.kind, &found.id, |resource| resource.tags = all);
-    Ok(nothing())
+    Ok(empty_result())
 }
 
 pub(super) fn untag(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
@@ -73,7 +73,7 @@ pub(super) fn untag(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
         keys.iter().fold(grant, |grant, key| grant.key("aws:TagKeys", key.clone()))
     })?;
     ctx.update(found.kind, &found.id, |resource| resource.tags.retain(|key, _| !keys.contains(key)));
-    Ok(nothing())
+    Ok(empty_result())
 }
 
 pub(super) fn list(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
