@@ -16,7 +16,7 @@ pub const PLATFORM_AT_MOTO: [&str; 6] =
     ["ACM", "ELASTIC_LOAD_BALANCING_V2", "ROUTE_53", "SCHEDULER", "SERVICEDISCOVERY", "SNS"];
 
 /// What ministack has and moto has not, or not as the SDK asks for it.
-pub const PLATFORM_AT_MINISTACK: [&str; 2] = ["CLOUDWATCH", "ECS"];
+pub const PLATFORM_AT_MINISTACK: [&str; 1] = ["ECS"];
 
 /// A running emulator. Dropping it ends it.
 #[derive(Debug)]

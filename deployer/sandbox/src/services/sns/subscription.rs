@@ -183,7 +183,7 @@ pub(super) fn unsubscribe(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
         found => found?,
     };
     if subscription.flag("_pending") {
-        return Err(invalid("This API can't be called on a pending subscription. Confirm it first or let it expire"));
+        return Err(invalid("Cannot unsubscribe a subscription that is pending confirmation"));
     }
     ctx.remove(SUBSCRIPTION, &subscription.id);
     let topic = subscription.text("TopicArn").rsplit(':').next().unwrap_or_default().to_owned();
