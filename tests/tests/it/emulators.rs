@@ -120,7 +120,7 @@ async fn network_and_database_where_the_environment_points() {
 #[tokio::test(flavor = "current_thread")]
 #[ignore = "started by the tests below"]
 async fn the_platform_where_the_environment_points() {
-    life(PLATFORM, &PLATFORM.replace("\"False\"", "\"True\"").replace("ops@", "team@").replace("m7i", "m7a")).await;
+    life(PLATFORM, &PLATFORM.replace("8000", "8080").replace("ops@", "team@").replace("m7i", "m7a")).await;
 }
 
 /// A life where these variables point, and what boto3 sees there before and after.

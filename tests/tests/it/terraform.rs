@@ -79,6 +79,8 @@ fn terraform_applies_plans_empty_and_destroys_a_platform_of_its_own_on_the_sandb
     for resource in served.sandbox.inventory() {
         let pending = resource.attrs.get("KeyState").is_some_and(|state| state == "PendingDeletion");
         let by_aws = resource.id.starts_with("AWSServiceRoleFor") || resource.id == "RDSOSMetrics";
-        assert!(pending || by_aws, "Terraform left {} {}", resource.kind, resource.id);
+        // The lifecycle policy makes snapshots on its schedule, and Terraform knows of none.
+        let scheduled = resource.kind == "ec2.snapshot";
+        assert!(pending || by_aws || scheduled, "Terraform left {} {}", resource.kind, resource.id);
     }
 }
