@@ -112,7 +112,11 @@ fn fail_to_start(ctx: &mut Ctx<'_>, task: &Resource, reason: &str, container: Op
 fn behaviour_of(ctx: &Ctx<'_>, task: &Resource, container: &Value) -> behaviour::Behaviour {
     let running = task.items("containers").iter().find(|c| c["name"] == container["name"]);
     let digest = running.and_then(|c| c["imageDigest"].as_str()).unwrap_or_default();
-    behaviour::of(ctx, container["image"].as_str().unwrap_or_default(), digest)
+    let overrides = task.attrs.get("overrides").and_then(|all| all["containerOverrides"].as_array());
+    let own = overrides.into_iter().flatten().find(|one| one["name"] == container["name"]);
+    let words = own.and_then(|own| own["command"].as_array()).or_else(|| container["command"].as_array());
+    let command = words.map(|words| words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "));
+    behaviour::of(ctx, container["image"].as_str().unwrap_or_default(), digest, command.as_deref())
 }
 
 fn started(ctx: &mut Ctx<'_>, task: &Resource) {
