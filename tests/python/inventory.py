@@ -72,7 +72,9 @@ def others():
         ("cloudwatch", "list_dashboards", "DashboardEntries", "DashboardArn"),
     ):
         for thing in pages(service, operation, key):
-            yield f"{service} {thing[name]}"
+            # AWS publishes parameters of its own.
+            if not thing[name].startswith("/aws/service/"):
+                yield f"{service} {thing[name]}"
     for role in pages("iam", "list_roles", "Roles"):
         if not role["Path"].startswith("/aws-service-role/"):
             yield role["Arn"]
