@@ -42,6 +42,9 @@ pub struct Global {
     /// A profile of `~/.aws/config`
     #[arg(long, global = true)]
     pub profile: Option<String>,
+    /// The functions' code: a directory, or `sandbox` in an account that `wharf sandbox` serves, which needs none
+    #[arg(long, global = true, value_name = "DIRECTORY|sandbox")]
+    pub functions: Option<PathBuf>,
     /// Print one JSON document on stdout, and progress as JSON lines on stderr
     #[arg(long, global = true)]
     pub json: bool,

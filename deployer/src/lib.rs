@@ -7,6 +7,7 @@ pub mod config;
 pub mod drive;
 pub mod ledger;
 pub mod operations;
+pub mod packages;
 pub mod platform;
 pub mod policy;
 pub mod report;

@@ -35,6 +35,13 @@ pub fn stopwatch() -> impl Fn() -> Duration {
     move || begun.elapsed()
 }
 
+/// The directory that this program is in.
+#[must_use]
+pub fn own_directory() -> Option<std::path::PathBuf> {
+    let own = std::env::current_exe().ok()?;
+    own.parent().map(std::path::Path::to_owned)
+}
+
 /// An id that no other run has.
 ///
 /// # Errors

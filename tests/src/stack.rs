@@ -9,7 +9,7 @@ use wharf::aws::connect::Options as Connect;
 use wharf::config::{self, Config};
 use wharf::ledger::Timing;
 use wharf::operations::{Applied, Apply, Approval, Error, Planned, Session, Who};
-use wharf::platform;
+use wharf::{packages, platform};
 use wharf_engine::{AllowDestroy, Limits, Options, Stack};
 use wharf_sandbox::{Builder, Sandbox, SimClock, Weather};
 
@@ -109,6 +109,7 @@ impl World {
             region: self.config.stack.region.to_string(),
             zone: self.config.hosted_zone(),
             names: Some(Arc::new(self.sandbox.clone())),
+            packages: Arc::new(packages::stand_ins().expect("zips can be made")),
             transport: Some(aws_smithy_runtime_api::client::http::SharedHttpClient::new(self.sandbox.http_client())),
             ..Connect::default()
         };

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use wharf_engine::{Class, Failure, Generation, LogicalId};
 
 use super::classes;
+use super::lambda::package::Packages;
 use super::limits::Buckets;
 use super::route53::delegation::Names;
 use super::tag_index::TagIndex;
@@ -75,6 +76,12 @@ pub struct Clients {
     pub applicationautoscaling: aws_sdk_applicationautoscaling::Client,
     /// EventBridge Scheduler.
     pub scheduler: aws_sdk_scheduler::Client,
+    /// EventBridge.
+    pub events: aws_sdk_eventbridge::Client,
+    /// Lambda.
+    pub lambda: aws_sdk_lambda::Client,
+    /// SQS.
+    pub sqs: aws_sdk_sqs::Client,
 }
 
 /// What happened to a call, for whoever watches.
@@ -125,6 +132,7 @@ pub struct Aws {
     just_made: bool,
     notes: Arc<Mutex<BTreeMap<LogicalId, String>>>,
     names: Option<Arc<dyn Names>>,
+    packages: Arc<Packages>,
 }
 
 impl fmt::Debug for Aws {
@@ -166,6 +174,7 @@ impl Aws {
             just_made: false,
             notes: Arc::default(),
             names: None,
+            packages: Arc::default(),
         }
     }
 
@@ -184,6 +193,17 @@ impl Aws {
     /// Who knows who answers for a domain.
     pub(crate) fn names(&self) -> Option<&dyn Names> {
         self.names.as_deref()
+    }
+
+    /// The same, where functions are made of this code.
+    #[must_use]
+    pub fn with_packages(&self, packages: Arc<Packages>) -> Self {
+        Self { packages, ..self.clone() }
+    }
+
+    /// The code that functions are made of.
+    pub(crate) fn packages(&self) -> &Packages {
+        &self.packages
     }
 
     /// The same, where a database that is deleted leaves no final snapshot.

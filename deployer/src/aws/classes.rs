@@ -21,6 +21,10 @@ const TABLE: &[Row] = &[
     // Not yet visible: seconds.
     ("InvalidParameterValueException", "cannot be assumed by", Class::NotYetVisible),
     ("InvalidParameterValueException", "does not have permissions to call", Class::NotYetVisible),
+    // A queue that its mapping cannot read yet.
+    ("InvalidParameterValueException", "NonExistentQueue", Class::NotYetVisible),
+    ("InvalidAttributeValue", "Invalid value for the parameter Policy", Class::NotYetVisible),
+    ("InvalidParameterValue", "Invalid value for the parameter Policy", Class::NotYetVisible),
     ("InvalidParameterValue", "Invalid IAM Instance Profile", Class::NotYetVisible),
     ("InvalidParameterValue", "required permissions for: ENHANCED_MONITORING", Class::NotYetVisible),
     ("InvalidParameterCombination", "ENHANCED_MONITORING", Class::NotYetVisible),
@@ -72,6 +76,9 @@ const TABLE: &[Row] = &[
     ("TargetGroupAssociationLimit", "", Class::Draining),
     ("PriorityInUse", "", Class::Draining),
     ("HostedZoneNotEmpty", "", Class::Draining),
+    // The name of a queue that was deleted is free after sixty seconds.
+    ("*QueueDeletedRecently", "", Class::Draining),
+    ("ValidationException", "since it has targets", Class::Draining),
     ("ResourceInUse", "", Class::Draining),
     ("ScalingActivityInProgress", "", Class::Draining),
     // One at a time.
@@ -87,8 +94,12 @@ const TABLE: &[Row] = &[
     ("OperationAbortedException", "", Class::Busy),
     ("TooManyUpdates", "", Class::Busy),
     ("ConcurrentUpdateException", "", Class::Busy),
+    // Of a function's policy: somebody else writes it too.
+    ("PreconditionFailedException", "", Class::Busy),
     ("ConcurrentModification*", "", Class::Busy),
     ("EntityTemporarilyUnmodifiable", "", Class::Busy),
+    // A function, a mapping of that queue to that function, a statement of a function's policy.
+    ("ResourceConflictException", "already exist", Class::Exists),
     ("ResourceConflictException", "", Class::Busy),
     ("UpdateInProgressException", "", Class::Busy),
     ("ResourceInUseException", "Table already exists", Class::Exists),
@@ -111,6 +122,8 @@ const TABLE: &[Row] = &[
     ("ConflictingDomainExists", "", Class::Exists),
     ("DuplicateRequest", "", Class::Exists),
     ("ServiceAlreadyExists", "", Class::Exists),
+    ("*QueueNameExists", "", Class::Exists),
+    ("QueueAlreadyExists", "", Class::Exists),
     // Of EventBridge Scheduler; also what is still being deleted.
     ("ConflictException", "", Class::Exists),
     ("AlreadyExistsException", "", Class::Exists),
@@ -153,6 +166,8 @@ const TABLE: &[Row] = &[
     ("LifecyclePolicyNotFoundException", "", Class::Missing),
     ("RepositoryPolicyNotFoundException", "", Class::Missing),
     ("ParameterNotFound", "", Class::Missing),
+    ("*NonExistentQueue", "", Class::Missing),
+    ("QueueDoesNotExist", "", Class::Missing),
     ("InvalidResourceId", "", Class::Missing),
     ("TableNotFoundException", "", Class::Missing),
     ("DBInstanceNotFound*", "", Class::Missing),
@@ -179,6 +194,7 @@ const TABLE: &[Row] = &[
     ("MissingAuthenticationToken*", "", Class::Refused),
     ("OptInRequired", "", Class::Refused),
     // A limit of the account.
+    ("InvalidParameterValueException", "UnreservedConcurrentExecution", Class::Quota),
     ("*LimitExceeded*", "", Class::Quota),
     ("*QuotaExceeded*", "", Class::Quota),
     ("ServiceQuotaExceededException", "", Class::Quota),

@@ -15,6 +15,7 @@ use aws_types::service_config::ServiceConfigKey;
 use crate::platform::{HostedZone, Site};
 
 use super::call::{Aws, CallError, Clients, Observer, Scope};
+use super::lambda::package::Packages;
 use super::route53::delegation::Names;
 use super::route53::public_dns::PublicDns;
 
@@ -35,6 +36,8 @@ pub struct Options {
     /// Who says who answers for a domain; unset is the domain name system where AWS itself is called, and nobody where
     /// something else stands in for AWS.
     pub names: Option<Arc<dyn Names>>,
+    /// The code that the stack's functions are made of, as far as it is at hand.
+    pub packages: Arc<Packages>,
 }
 
 /// A way to an account whose identity is known.
@@ -42,6 +45,7 @@ pub struct Options {
 pub struct Connection {
     clients: Clients,
     names: Option<Arc<dyn Names>>,
+    packages: Arc<Packages>,
     /// The account's twelve digits.
     pub account: String,
     /// The caller's ARN.
@@ -54,6 +58,8 @@ pub struct Connection {
     pub zones: Vec<String>,
     /// The zone that was asked for, when the account has it.
     pub zone: Option<HostedZone>,
+    /// Something else stands in for AWS.
+    pub stood_in_for: bool,
 }
 
 /// No way to an account.
@@ -101,12 +107,14 @@ pub async fn connect(options: &Options, observer: Observer) -> Result<Connection
     Ok(Connection {
         clients,
         names: names(options, &config),
+        packages: Arc::clone(&options.packages),
         account,
         caller,
         region: options.region.clone(),
         partition,
         zones,
         zone,
+        stood_in_for: stood_in_for(options, &config),
     })
 }
 
@@ -146,6 +154,7 @@ impl Connection {
             region: self.region.clone(),
             zones: self.zones.clone(),
             zone: self.zone.clone(),
+            packages: Arc::clone(&self.packages),
         }
     }
 
@@ -158,7 +167,9 @@ impl Connection {
             account: self.account.clone(),
             partition: self.partition.clone(),
         };
-        Aws::new(scope, self.clients.clone(), run, observer).with_names(self.names.clone())
+        Aws::new(scope, self.clients.clone(), run, observer)
+            .with_names(self.names.clone())
+            .with_packages(Arc::clone(&self.packages))
     }
 }
 
@@ -185,12 +196,16 @@ async fn load(options: &Options) -> SdkConfig {
     loader.load().await
 }
 
-/// Who says who answers for a domain.
-fn names(options: &Options, config: &SdkConfig) -> Option<Arc<dyn Names>> {
+/// Whether something else stands in for AWS, where the names of the domain name system lead.
+fn stood_in_for(options: &Options, config: &SdkConfig) -> bool {
     let of_route53 = ServiceConfigKey::builder().service_id("Route 53").env("AWS_ENDPOINT_URL").profile("endpoint_url");
     let elsewhere = of_route53.build().ok().and_then(|key| config.service_config()?.load_config(key));
-    let stood_in_for = options.transport.is_some() || config.endpoint_url().is_some() || elsewhere.is_some();
-    let public = || (!stood_in_for).then(|| Arc::new(PublicDns) as Arc<dyn Names>);
+    options.transport.is_some() || config.endpoint_url().is_some() || elsewhere.is_some()
+}
+
+/// Who says who answers for a domain.
+fn names(options: &Options, config: &SdkConfig) -> Option<Arc<dyn Names>> {
+    let public = || (!stood_in_for(options, config)).then(|| Arc::new(PublicDns) as Arc<dyn Names>);
     options.names.clone().or_else(public)
 }
 
@@ -217,5 +232,8 @@ fn clients(config: &SdkConfig) -> Clients {
         servicediscovery: aws_sdk_servicediscovery::Client::new(config),
         applicationautoscaling: aws_sdk_applicationautoscaling::Client::new(config),
         scheduler: aws_sdk_scheduler::Client::new(config),
+        events: aws_sdk_eventbridge::Client::new(config),
+        lambda: aws_sdk_lambda::Client::new(config),
+        sqs: aws_sdk_sqs::Client::new(config),
     }
 }

@@ -51,6 +51,11 @@ fn bucket(action: &'static str, reads: bool) -> (&'static str, Rate) {
         ("sns", "ListTagsForResource" | "TagResource" | "UntagResource") => ("sns tags", 10.0, 10.0),
         ("sns", _) => (service, 30.0, 30.0),
         ("dlm", _) => (service, 10.0, 5.0),
+        // <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html#api-requests>
+        ("lambda", "GetFunction") => (action, 100.0, 100.0),
+        ("lambda", _) => (service, 15.0, 15.0),
+        // <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html>
+        ("events", _) if !reads => (service, 10.0, 5.0),
         ("tag", _) => (service, 15.0, 15.0),
         _ => (service, 40.0, 20.0),
     };

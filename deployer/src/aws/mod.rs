@@ -25,14 +25,17 @@ pub mod ec2;
 pub mod ecr;
 pub mod ecs;
 pub mod elbv2;
+pub mod events;
 pub mod iam;
 pub mod kms;
+pub mod lambda;
 pub mod logs;
 pub mod rds;
 pub mod route53;
 pub mod scheduler;
 pub mod servicediscovery;
 pub mod sns;
+pub mod sqs;
 pub mod ssm;
 
 pub use call::{Aws, CallError, CallEvent, Clients, Lease, Observer, Scope};
@@ -73,6 +76,10 @@ pub fn kinds() -> Vec<Box<dyn AnyKind>> {
         of::<rds::parameter_group::ParameterGroup>(),
         of::<rds::instance::Instance>(),
         of::<ecr::repository::Repository>(),
+        of::<sqs::queue::Queue>(),
+        of::<lambda::function::Function>(),
+        of::<lambda::event_source_mapping::EventSourceMapping>(),
+        of::<events::rule::Rule>(),
         of::<sns::topic::Topic>(),
         of::<sns::subscription::Subscription>(),
         of::<cloudwatch::alarm::Alarm>(),

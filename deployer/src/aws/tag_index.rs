@@ -21,10 +21,13 @@ const TYPES: &[&str] = &[
     "cloudwatch:alarm",
     "cloudwatch:dashboard",
     "ecr:repository",
+    "events:rule",
+    "lambda:event-source-mapping",
     "logs:log-group",
     "rds:pg",
     "rds:subgrp",
     "sns",
+    "sqs",
     "ssm:parameter",
 ];
 

@@ -1,20 +1,21 @@
 //! What every command begins with: the stack file, and the way to its account.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use wharf_engine::{AllowDestroy, LogicalId, Stack};
 
 use crate::aws::connect::Options as Connect;
+use crate::aws::lambda::package::Packages;
 use crate::aws::{CallEvent, Observer};
 use crate::cli::Global;
 use crate::config::{self, Config};
 use crate::operations::Session;
-use crate::platform;
 use crate::report::value::duration;
 use crate::report::{Failure, Kind, Printer, Stop};
 use crate::surroundings;
+use crate::{packages, platform};
 
 /// What every command is given.
 pub(super) struct Context<'a> {
@@ -30,6 +31,18 @@ pub(super) struct Open {
     pub(super) session: Session,
     pub(super) stack: Stack,
 }
+
+/// Whether a command needs the functions' code.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Code {
+    /// It may have to bring it out.
+    Needed,
+    /// It compares it, if it is there.
+    IfAtHand,
+}
+
+/// What `--functions` says where no code is needed.
+const SANDBOX: &str = "sandbox";
 
 /// Where the stack file is looked for when none is given.
 const DEFAULT_FILES: [&str; 2] = ["infra/wharf.toml", "wharf.toml"];
@@ -72,7 +85,39 @@ impl Context<'_> {
             transport: None,
             zone: None,
             names: None,
+            packages: Arc::default(),
         }
+    }
+
+    /// The code of the stack's functions.
+    fn packages(&self, config: &Config, code: Code) -> Result<Packages, Failure> {
+        if self.in_sandbox() {
+            return packages::stand_ins().map_err(|error| Failure::ours("cannot make a zip").because(&error));
+        }
+        match packages::find(&self.code(config), &config.functions(), config.reactions.architecture) {
+            Ok(packages) => Ok(packages),
+            Err(packages::PackageError::Missing { .. }) if code == Code::IfAtHand => Ok(Packages::default()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn in_sandbox(&self) -> bool {
+        self.global.functions.as_deref() == Some(Path::new(SANDBOX))
+    }
+
+    /// Where code is looked for: where somebody says that it is; else beside this program, and where `cargo lambda`
+    /// builds it.
+    fn code(&self, config: &Config) -> Vec<PathBuf> {
+        if let Some(directory) = &self.global.functions {
+            return vec![directory.clone()];
+        }
+        if let Some(directory) = &config.reactions.code {
+            return vec![self.file().parent().unwrap_or(Path::new("")).join(directory)];
+        }
+        let own = surroundings::own_directory();
+        let above = own.as_deref().and_then(Path::parent);
+        let beside = own.as_deref().into_iter().chain(above).map(|directory| directory.join("lambda"));
+        beside.chain([PathBuf::from("target/lambda")]).collect()
     }
 
     /// Who hears of each call: nobody, unless more is to be said.
@@ -96,9 +141,16 @@ impl Context<'_> {
     }
 
     /// Reads the stack file and connects to the stack's account.
-    pub(super) async fn open(&self) -> Result<Open, Stop> {
+    pub(super) async fn open(&self, code: Code) -> Result<Open, Stop> {
         let config = self.config()?;
-        let session = self.session(&config, config.hosted_zone()).await?;
+        let connect = Connect { zone: config.hosted_zone(), ..self.connect(config.stack.region.as_str()) };
+        let connect = Connect { packages: Arc::new(self.packages(&config, code)?), ..connect };
+        let session = self.connected(&config, connect).await?;
+        if self.in_sandbox() && !session.connection().stood_in_for {
+            let message = format!("`--functions {SANDBOX}` stands for no code, and this account is AWS's own");
+            let hint = "leave it out, or give the `--endpoint-url` of an account that `wharf sandbox --serve` serves";
+            return Err(Failure::new(Kind::Conflict, message).hint(hint).into());
+        }
         let stack = platform::stack(&config, &session.connection().site()).map_err(Failure::from)?;
         Ok(Open { config, session, stack })
     }
@@ -114,15 +166,18 @@ impl Context<'_> {
             };
             return Err(Failure::config(format!("there is no service `{service}`")).hint(hint).into());
         }
-        let session = self.session(&config, None).await?;
+        let session = self.session(&config).await?;
         Ok((config, session))
     }
 
-    /// Connects to the stack's account. `zone` is a hosted zone that is looked for meanwhile.
-    pub(super) async fn session(&self, config: &Config, zone: Option<String>) -> Result<Session, Failure> {
+    /// Connects to the stack's account.
+    pub(super) async fn session(&self, config: &Config) -> Result<Session, Failure> {
+        self.connected(config, self.connect(config.stack.region.as_str())).await
+    }
+
+    async fn connected(&self, config: &Config, connect: Connect) -> Result<Session, Failure> {
         let run = surroundings::run_id().map_err(|error| Failure::ours("cannot name this run").because(&error))?;
         let account = config.stack.account.as_ref().map(ToString::to_string);
-        let connect = Connect { zone, ..self.connect(config.stack.region.as_str()) };
         let session = Session::open(&connect, config.stack.name.as_str(), account.as_deref(), &run, self.observer());
         Ok(session.await?)
     }

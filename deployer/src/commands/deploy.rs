@@ -70,7 +70,7 @@ pub(super) async fn roll(
     command: &'static str,
 ) -> Result<Done, Stop> {
     let least = config.services.get(name).map_or(1, |service| i32::from(service.tasks.min));
-    let session = context.session(config, None).await?;
+    let session = context.session(config).await?;
     let printer = context.printer;
     let said = std::cell::RefCell::new(String::new());
     let request = Deploy {

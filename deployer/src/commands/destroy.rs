@@ -4,7 +4,7 @@ use clap::Args;
 use wharf_engine::{Options, Stack};
 
 use super::Done;
-use super::context::{Context, allow_destroy};
+use super::context::{Code, Context, allow_destroy};
 use super::running::{Consent, run};
 use crate::report::Stop;
 
@@ -27,7 +27,7 @@ pub(super) async fn destroy(arguments: &Arguments, context: &Context<'_>) -> Res
     let allow_destroy = allow_destroy(&arguments.allow_destroy)?;
     let options = Options { allow_destroy, keep_protected: true, ..Options::default() };
     let consent = Consent::ask(arguments.yes, "delete all this?", context.printer)?;
-    let mut open = context.open().await?;
+    let mut open = context.open(Code::IfAtHand).await?;
     if arguments.no_final_snapshot {
         open.session = open.session.without_final_snapshots();
     }

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 use wharf_engine::{LogicalId, Value, World};
 
-use super::context::{Context, Open};
+use super::context::{Code, Context, Open};
 use super::{Done, plan as planning};
 use crate::config::Variable;
 use crate::platform::variables;
@@ -19,7 +19,7 @@ pub struct Arguments {
 
 /// Shows the variables.
 pub(super) async fn env(arguments: &Arguments, context: &Context<'_>) -> Result<Done, Stop> {
-    let open = context.open().await?;
+    let open = context.open(Code::IfAtHand).await?;
     let services = &open.config.services;
     if let Some(name) = arguments.service.as_ref().filter(|name| !services.contains_key(*name)) {
         let hint = format!("the stack file has {}", services.keys().cloned().collect::<Vec<_>>().join(", "));

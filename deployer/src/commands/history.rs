@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::context::Context;
+use super::context::{Code, Context};
 use super::{Done, plan as planning};
 use crate::ledger::{Entry, Verdict};
 use crate::report::{Failure, Paint, Stop, json};
@@ -18,7 +18,7 @@ pub struct Arguments {
 
 /// Shows the past runs.
 pub(super) async fn history(arguments: &Arguments, context: &Context<'_>) -> Result<Done, Stop> {
-    let open = context.open().await?;
+    let open = context.open(Code::IfAtHand).await?;
     let runs = open.session.ledger.history(arguments.last).await.map_err(Failure::from)?;
     let body = planning::with_place(&open, json!({ "runs": runs }));
     context.printer.document(&json::document("history", body))?;

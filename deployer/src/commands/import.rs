@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 use wharf_engine::{Found, Health, Identity, LogicalId, Outputs, Resource};
 
-use super::context::{Context, Open, logical_id};
+use super::context::{Code, Context, Open, logical_id};
 use super::{Done, plan as planning};
 use crate::aws::ec2::foreign;
 use crate::aws::{Wanted, tags};
@@ -24,7 +24,7 @@ pub struct Arguments {
 
 /// Tags an existing resource as the stack's own.
 pub(super) async fn import(arguments: &Arguments, context: &Context<'_>) -> Result<Done, Stop> {
-    let open = context.open().await?;
+    let open = context.open(Code::IfAtHand).await?;
     let Arguments { id, aws_id } = arguments;
     let Some(resource) = open.stack.resources.get(id) else {
         let near: Vec<&str> = open.stack.resources.keys().map(LogicalId::as_str).collect();

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use wharf_engine::{Found, Health, Identity, LogicalId};
 
-use super::context::{Context, logical_id};
+use super::context::{Code, Context, logical_id};
 use super::{Done, plan as planning};
 use crate::report::{Failure, Stop, json, value};
 
@@ -20,7 +20,7 @@ pub struct Arguments {
 
 /// Shows the outputs of what exists.
 pub(super) async fn outputs(arguments: &Arguments, context: &Context<'_>) -> Result<Done, Stop> {
-    let open = context.open().await?;
+    let open = context.open(Code::IfAtHand).await?;
     let (world, _, _) = open.session.look(&open.stack).await.map_err(Failure::from)?;
     let ours = |found: &&Found| found.identity != Identity::Foreign && found.health == Health::Ready;
     let wanted = |found: &&Found| arguments.id.as_ref().is_none_or(|id| *id == found.id);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use wharf_engine::{LogicalId, Options, Plan};
 
 use super::Done;
-use super::context::{Context, Open, allow_destroy, logical_id};
+use super::context::{Code, Context, Open, allow_destroy, logical_id};
 use crate::config::Config;
 use crate::operations::{Planned, Session};
 use crate::report::{Failure, Printer, Stop, json, plan as shown};
@@ -65,7 +65,7 @@ pub(super) struct Saved {
 /// Shows what apply would do.
 pub(super) async fn plan(arguments: &Arguments, context: &Context<'_>) -> Result<Done, Stop> {
     let options = arguments.allowances.options()?;
-    let open = context.open().await?;
+    let open = context.open(Code::Needed).await?;
     let planned = open.session.plan(&open.stack, &options).await.map_err(Failure::from)?;
     if let Some(path) = &arguments.out {
         save(path, arguments, &open, &planned.plan)?;

@@ -3,13 +3,13 @@
 use serde_json::json;
 use wharf_engine::{Found, Health, Identity};
 
-use super::context::Context;
+use super::context::{Code, Context};
 use super::{Done, plan as planning};
 use crate::report::{Failure, Paint, Stop, json};
 
 /// Shows what the stack has.
 pub(super) async fn status(context: &Context<'_>) -> Result<Done, Stop> {
-    let open = context.open().await?;
+    let open = context.open(Code::IfAtHand).await?;
     let look = open.session.look(&open.stack).await.map_err(Failure::from)?;
     let holder = open.session.ledger.holder().await.map_err(Failure::from)?;
     let mut found: Vec<&Found> = look.0.found.iter().filter(|found| found.identity != Identity::Foreign).collect();

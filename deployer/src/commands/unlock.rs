@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::context::Context;
+use super::context::{Code, Context};
 use super::{Done, plan as planning};
 use crate::report::{Failure, Kind, Stop, json};
 
@@ -17,7 +17,7 @@ pub struct Arguments {
 
 /// Shows the lock's holder, and takes the lock away when its run is named.
 pub(super) async fn unlock(arguments: &Arguments, context: &Context<'_>) -> Result<Done, Stop> {
-    let open = context.open().await?;
+    let open = context.open(Code::IfAtHand).await?;
     let holder = open.session.ledger.holder().await.map_err(Failure::from)?;
     let taken = match (&holder, &arguments.run) {
         (Some(holder), Some(run)) if holder.run == *run => {

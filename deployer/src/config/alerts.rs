@@ -14,8 +14,29 @@ pub struct Alerts {
     /// Addresses that get each alarm by e-mail. AWS asks each once whether it wants that.
     #[schemars(extend("items" = serde_json::json!({ "type": "string", "format": "email" })))]
     pub email: BTreeSet<String>,
+    /// Where in Slack they are told. None if not given.
+    pub slack: Option<Slack>,
     /// From where on something counts as wrong.
     pub thresholds: Thresholds,
+}
+
+/// Where in Slack people are told.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Slack {
+    /// The SSM parameter (a `SecureString`, which you make) that holds the address of an incoming webhook; or, with
+    /// `channel`, the token of a bot.
+    #[schemars(extend("format" = "parameter-name"))]
+    pub secret: String,
+    /// The id of the channel that a bot posts to, such as `C0123456789`. A bot may have to be invited to it. With it,
+    /// what ends an alarm is shown at the alarm itself.
+    #[schemars(extend("format" = "slack-channel"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    /// Who is called when it is critical: `<!here>`, `<!channel>`, or `<@U0123456789>`. Nobody if not given.
+    #[schemars(extend("format" = "slack-mention"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mention: Option<String>,
 }
 
 /// From where on something counts as wrong.
@@ -85,5 +106,52 @@ pub(super) fn time_of_day(text: &str) -> Result<(), Fault> {
     match text.split_once(':') {
         Some((hours, minutes)) if two(hours, 24) && two(minutes, 60) => Ok(()),
         _ => wrong("is not a time of day", "write hours and minutes in UTC, such as `03:00`"),
+    }
+}
+
+/// The name of a parameter in SSM Parameter Store, with its path.
+/// <https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html#sysman-parameter-name-constraints>
+pub(super) fn parameter_name(text: &str) -> Result<(), Fault> {
+    let instead = "write the parameter's whole name, such as `/shop/slack/webhook`";
+    let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    if text.starts_with("https://") || text.starts_with("xox") {
+        return wrong("is the secret itself", "put it into an SSM parameter, and write that parameter's name here");
+    }
+    match text.strip_prefix('/') {
+        None => wrong("does not begin with a slash", instead),
+        Some(rest) if !rest.split('/').all(plain) || text.len() > 1000 || rest.split('/').count() > 15 => {
+            wrong("is not the name of an SSM parameter", instead)
+        }
+        Some(rest) if ["aws", "ssm"].iter().any(|word| rest.to_ascii_lowercase().starts_with(word)) => {
+            wrong("begins with what AWS keeps for itself", instead)
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// <https://docs.slack.dev/reference/methods/chat.postMessage>
+pub(super) fn slack_channel(text: &str) -> Result<(), Fault> {
+    let id = |text: &str| text.len() >= 9 && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    if text.starts_with(['C', 'G', 'D']) && id(text) {
+        return Ok(());
+    }
+    wrong("is not the id of a channel", "write the id at the end of the channel's address, such as `C0123456789`")
+}
+
+/// <https://docs.slack.dev/messaging/formatting-message-text>
+pub(super) fn slack_mention(text: &str) -> Result<(), Fault> {
+    let id = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    let inside = text.strip_prefix('<').and_then(|text| text.strip_suffix('>'));
+    let known = match inside {
+        Some("!here" | "!channel" | "!everyone") => true,
+        Some(inside) => [inside.strip_prefix('@'), inside.strip_prefix("!subteam^")].into_iter().flatten().any(id),
+        None => false,
+    };
+    match (known, text.trim_start_matches(['@', '!'])) {
+        (true, _) => Ok(()),
+        (false, word @ ("here" | "channel" | "everyone")) => {
+            wrong("is not how Slack writes it", format!("write `<!{word}>`"))
+        }
+        (false, _) => wrong("calls nobody", "write `<!here>`, `<!channel>`, or a member's id such as `<@U0123456789>`"),
     }
 }

@@ -3,12 +3,31 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::format::{Fault, wrong};
+
 /// What is kept beside the database's own backups.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Backups {
     /// Snapshots of the instances' volumes, by Data Lifecycle Manager. None if not given.
     pub volumes: Option<VolumeBackups>,
+    /// What the daily check of the snapshots lets pass, until when and why.
+    pub exceptions: Vec<Exception>,
+}
+
+/// Something that the check of the snapshots lets pass for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Exception {
+    /// The control that fails, by its id in the report.
+    pub control: String,
+    /// What it fails for: the id or the ARN in the report, with `*` for anything.
+    pub resource: String,
+    /// The last day on which it may fail, such as `2027-01-31`.
+    #[schemars(extend("format" = "day"))]
+    pub until: String,
+    /// Why it may, for those who read the report.
+    pub reason: String,
 }
 
 /// When snapshots are taken of the instances' volumes, and how many are kept.
@@ -32,5 +51,13 @@ const EVERY_HOURS: [u8; 8] = [1, 2, 3, 4, 6, 8, 12, 24];
 impl Default for VolumeBackups {
     fn default() -> Self {
         Self { at: "03:00".to_owned(), every_hours: 24, keep: 14 }
+    }
+}
+
+/// A day as `2027-01-31`.
+pub(super) fn day(text: &str) -> Result<(), Fault> {
+    match text.parse::<jiff::civil::Date>() {
+        Ok(day) if day.to_string() == text => Ok(()),
+        _ => wrong("is not a day", "write year, month and day, such as `2027-01-31`"),
     }
 }

@@ -159,7 +159,7 @@ impl Look<'_> {
             }
             return Vec::new();
         }
-        const OF_SERVICES: [&str; 11] = [
+        const OF_SERVICES: [&str; 12] = [
             "port",
             "internal_ports",
             "allow",
@@ -170,6 +170,7 @@ impl Look<'_> {
             "scaling",
             "deploy",
             "rollout",
+            "before_deploy",
             "grace_seconds",
         ];
         let idle = OF_SERVICES.into_iter().filter(|key| self.has(key));

@@ -1,13 +1,7 @@
 //! What the design has and this version does not build yet: refused with that explanation, never taken and ignored.
 
 /// Sections and keys of the design by path (`*` is any one name), and what they will do.
-const LATER: [(&str, &str); 5] = [
-    ("jenkins", "the Jenkins machine"),
-    ("reactions", "the functions"),
-    ("alerts.slack", "messages in Slack, by a function"),
-    ("services.*.before_deploy", "a task before each deployment, by a function"),
-    ("services.*.volumes", "volumes"),
-];
+const LATER: [(&str, &str); 2] = [("jenkins", "the Jenkins machine"), ("services.*.volumes", "volumes")];
 
 /// What the key at `path` will do one day.
 pub(super) fn purpose(path: &str) -> Option<&'static str> {

@@ -9,6 +9,7 @@ mod backups;
 mod check;
 mod check_capacity;
 mod check_edge;
+mod check_reactions;
 mod check_services;
 mod check_tasks;
 mod cluster;
@@ -22,6 +23,7 @@ mod later;
 mod network;
 mod places;
 mod problem;
+mod reactions;
 mod schedule;
 mod schema;
 mod services;
@@ -39,8 +41,8 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use alerts::{Alerts, Thresholds};
-pub use backups::{Backups, VolumeBackups};
+pub use alerts::{Alerts, Slack, Thresholds};
+pub use backups::{Backups, Exception, VolumeBackups};
 pub use cluster::{Architecture, Cluster, ContainerInsights};
 pub use database::{Database, Insights};
 pub use edge::{AccessLogs, Edge, HostName};
@@ -49,6 +51,7 @@ pub use instance_type::Spec;
 pub use network::{Egress, Network};
 pub use places::{Place, Places};
 pub use problem::{Problem, Problems, Severity};
+pub use reactions::{Function, Reactions};
 pub use schema::schema;
 pub use services::{Images, Service};
 pub use stack::StackSection;
@@ -82,6 +85,9 @@ pub struct Config {
     pub backups: Backups,
     /// Alarms, a dashboard, and who is told. Without this section there are neither.
     pub alerts: Option<Alerts>,
+    /// The functions that react to what happens.
+    #[serde(default)]
+    pub reactions: Reactions,
     /// The containers to run, by name: lower-case letters, digits and dashes.
     #[serde(default)]
     pub services: BTreeMap<String, Service>,
@@ -150,6 +156,7 @@ pub fn parse(name: &str, text: &str, read: &dyn Fn(&str) -> std::io::Result<Stri
     problems.extend(check_services::check(&config, &places));
     problems.extend(check_tasks::check(&config, &places));
     problems.extend(check_edge::check(&config, &places));
+    problems.extend(check_reactions::check(&config, &places));
     if !problems.iter().any(|problem| problem.severity == Severity::Error) {
         problems.extend(check_capacity::check(&config, &places));
     }

@@ -68,6 +68,14 @@ pub struct Service {
     /// How carefully a new version takes over.
     #[serde(default)]
     pub rollout: Rollout,
+    /// What runs once with a pushed image before it takes over, such as `["python", "manage.py", "migrate"]`: a task
+    /// beside the service's own. If it fails, the old version stays.
+    #[serde(default)]
+    pub before_deploy: Vec<String>,
+    /// How many minutes that may take.
+    #[serde(default = "before_deploy_minutes")]
+    #[schemars(range(min = 1, max = 1440))]
+    pub before_deploy_minutes: u16,
     /// The path at which a task tells the load balancer that it is well; `/` if not given.
     #[schemars(extend("format" = "health-path"))]
     pub health: Option<String>,
@@ -117,6 +125,10 @@ const fn cpu() -> u32 {
 
 const fn memory() -> u32 {
     512
+}
+
+const fn before_deploy_minutes() -> u16 {
+    15
 }
 
 const fn grace_seconds() -> u16 {

@@ -65,6 +65,8 @@ impl Look {
             "region" => "region = \"us-east-1\"".to_owned(),
             "actions" => "actions = [\"s3:GetObject\"]".to_owned(),
             "resources" => "resources = [\"arn:aws:s3:::shop-uploads/*\"]".to_owned(),
+            "secret" => "secret = \"/shop/slack/webhook\"".to_owned(),
+            "until" => "until = \"2027-01-31\"".to_owned(),
             other => format!("{other} = \"shop\""),
         };
         let path = join(path, key);

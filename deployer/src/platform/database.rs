@@ -26,6 +26,11 @@ pub(super) struct Running {
     pub(super) password: Handle<SecretParameter>,
 }
 
+/// What the database is called. Whoever is content with that does not wait for it.
+pub(super) fn identifier(config: &Config) -> String {
+    format!("{}-database", config.stack.name)
+}
+
 /// The database with all that it needs.
 pub(super) fn database(
     b: &mut Builder,
@@ -36,7 +41,7 @@ pub(super) fn database(
     key: &Handle<Key>,
 ) -> Result<Running, BuildError> {
     let stack = config.stack.name.as_str();
-    let identifier = format!("{stack}-database");
+    let identifier = identifier(config);
     let subnets = SubnetGroup {
         description: format!("the private subnets of {stack}"),
         vpc: network.vpc.id(),

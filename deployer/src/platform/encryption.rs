@@ -57,7 +57,9 @@ fn policy(config: &Config, site: &Site) -> Document {
         .aws("*")
         .on("*")
         .when("StringEquals", "kms:CallerAccount", account.as_str());
-    let through = SERVICES.iter().fold(through, |statement, service| {
+    // The functions send to the stack's topics.
+    let sns = (!config.functions().is_empty()).then_some("sns");
+    let through = SERVICES.into_iter().chain(sns).fold(through, |statement, service| {
         let suffix = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
         statement.when("StringEquals", "kms:ViaService", format!("{service}.{region}.{suffix}"))
     });

@@ -8,6 +8,7 @@ mod encryption;
 mod network;
 mod observability;
 mod protection;
+mod reactions;
 mod registry;
 mod services;
 #[cfg(test)]
@@ -18,10 +19,17 @@ pub(crate) mod variables;
 pub use builder::{BuildError, Builder};
 pub(crate) use services::log_group_name as service_log_group;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use wharf_engine::Stack;
 
+use self::observability::Observability;
 use self::services::Ground;
-use crate::config::Config;
+use crate::aws::Handle;
+use crate::aws::lambda::package::Packages;
+use crate::aws::scheduler::group::ScheduleGroup;
+use crate::config::{Config, Function, Service};
 use crate::ledger;
 use crate::operations::TABLE;
 
@@ -38,6 +46,8 @@ pub struct Site {
     pub zones: Vec<String>,
     /// The public Route 53 zone that the stack file names, when the account has it.
     pub zone: Option<HostedZone>,
+    /// The code of the functions, as far as it is at hand.
+    pub packages: Arc<Packages>,
 }
 
 /// A hosted zone of the account.
@@ -56,7 +66,7 @@ pub struct HostedZone {
 pub fn stack(config: &Config, site: &Site) -> Result<Stack, BuildError> {
     let mut builder = Builder::new(config.stack.tags.clone());
     let b = &mut builder;
-    b.add(TABLE, ledger::table(b.tags()))?;
+    let table = b.add(TABLE, ledger::table(b.tags()))?;
     let key = encryption::encryption(b, config, site)?;
     let network = network::network(b, config, site, &key)?;
     let database = match &config.database {
@@ -65,10 +75,12 @@ pub fn stack(config: &Config, site: &Site) -> Result<Stack, BuildError> {
     };
     let repositories = registry::registry(b, config, &key)?;
     let variables = variables::variables(b, config, database.as_ref(), &key)?;
+    let signals = reactions::signals(b, config, site, &key)?;
     let mut watched = match &config.alerts {
-        Some(wanted) => Some(observability::observability(b, config, site, wanted, &key)?),
+        Some(wanted) => Some(observability::observability(b, config, site, wanted, &key, signals.as_ref())?),
         None => None,
     };
+    let schedules = schedules(b, config)?;
     let cluster = match &config.cluster {
         Some(wanted) => Some(cluster::cluster(b, config, site, wanted, &network, &key)?),
         None => None,
@@ -77,18 +89,48 @@ pub fn stack(config: &Config, site: &Site) -> Result<Stack, BuildError> {
         Some(wanted) => Some(edge::edge(b, config, site, wanted, &network)?),
         None => None,
     };
-    if let Some(cluster) = &cluster {
-        let (edge, network, key) = (edge.as_ref(), &network, &key);
-        let ground =
-            Ground { config, site, key, network, cluster, edge, repositories: &repositories, variables: &variables };
-        services::services(b, &ground, watched.as_mut())?;
-    }
-    if let Some(wanted) = &config.backups.volumes {
-        protection::protection(b, config, site, wanted)?;
+    let logs = match &cluster {
+        Some(cluster) => {
+            let (edge, network, key, schedules) = (edge.as_ref(), &network, &key, schedules.as_ref());
+            let (repositories, variables) = (&repositories, &variables);
+            let ground = Ground { config, site, key, network, cluster, edge, repositories, variables, schedules };
+            services::services(b, &ground, watched.as_mut())?
+        }
+        None => BTreeMap::new(),
+    };
+    let volumes = match &config.backups.volumes {
+        Some(wanted) => Some(protection::protection(b, config, site, wanted)?),
+        None => None,
+    };
+    let database = database.as_ref().map(|database| &database.instance);
+    if let Some(signals) = &signals {
+        let ground = reactions::Ground {
+            config,
+            site,
+            key: &key,
+            table: &table,
+            signals,
+            people: watched.as_ref().map(Observability::people),
+            schedules: schedules.as_ref(),
+            logs: &logs,
+            repositories: &repositories,
+            database: config.database.as_ref().map(|_| database::identifier(config)),
+            volumes: volumes.as_ref(),
+        };
+        reactions::reactions(b, &ground, watched.as_mut())?;
     }
     if let Some(watched) = watched {
-        let database = database.as_ref().map(|database| &database.instance);
         watched.rest(b, config, edge.as_ref(), cluster.as_ref(), database)?;
     }
     Ok(builder.finish())
+}
+
+/// The group that the stack's schedules stand in, when there are some.
+fn schedules(b: &mut Builder, config: &Config) -> Result<Option<Handle<ScheduleGroup>>, BuildError> {
+    let periodic = config.cluster.is_some() && config.services.values().any(Service::is_periodic);
+    let woken = [Function::OnImagePush, Function::CheckSnapshots];
+    if !periodic && !woken.into_iter().any(|function| config.has_function(function)) {
+        return Ok(None);
+    }
+    b.add("cluster.schedules", ScheduleGroup { tags: b.tags() }).map(Some)
 }

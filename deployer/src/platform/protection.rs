@@ -2,11 +2,11 @@
 
 use super::cluster::BACKUP_TAG;
 use super::{BuildError, Builder, Site, trust};
-use crate::aws::Tags;
 use crate::aws::dlm::policy::Policy;
 use crate::aws::iam::role::Role;
 use crate::aws::policy::{Document, Statement};
 use crate::aws::units::HOUR;
+use crate::aws::{Handle, Tags};
 use crate::config::{Config, VolumeBackups};
 
 /// The policy, and the role by which DLM carries it out.
@@ -15,7 +15,7 @@ pub(super) fn protection(
     config: &Config,
     site: &Site,
     wanted: &VolumeBackups,
-) -> Result<(), BuildError> {
+) -> Result<Handle<Policy>, BuildError> {
     let stack = config.stack.name.as_str();
     let role = b.add("protection.role", role(stack, site, b.tags()))?;
     let tag = Tags::from([(BACKUP_TAG.to_owned(), stack.to_owned())]);
@@ -36,8 +36,7 @@ pub(super) fn protection(
         tags_to_add: Tags::new(),
         tags: b.tags(),
     };
-    b.add("protection.volumes", policy)?;
-    Ok(())
+    b.add("protection.volumes", policy)
 }
 
 /// Snapshots of the stack's volumes alone, and the deletion of those alone.

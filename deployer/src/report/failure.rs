@@ -9,6 +9,7 @@ use crate::aws::{CallError, ConnectError};
 use crate::config::{LoadError, Problems};
 use crate::ledger::{ClaimError, HistoryError, LockError};
 use crate::operations::{self, RolloutError};
+use crate::packages::PackageError;
 use crate::platform::BuildError;
 
 /// Whose it is to mend.
@@ -179,6 +180,14 @@ impl From<LockError> for Failure {
                 .hint("wait for it to end; `wharf unlock` shows the lock and can take it away"),
             LockError::Call(error) => error.into(),
         }
+    }
+}
+
+impl From<PackageError> for Failure {
+    fn from(error: PackageError) -> Self {
+        let hint = error.hint();
+        let causes = error.source().into_iter().flat_map(chain).collect();
+        Self { causes, ..Self::config(error.to_string()) }.hint(hint)
     }
 }
 

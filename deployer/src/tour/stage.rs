@@ -13,10 +13,9 @@ use crate::aws::Observer;
 use crate::aws::connect::Options as Connect;
 use crate::ledger::Timing;
 use crate::operations::{Applied, Apply, Approval, Planned, Session, Who};
-use crate::platform;
 use crate::report::value::duration;
 use crate::report::{Failure, Kind, Paint, Progress, plan as shown};
-use crate::surroundings;
+use crate::{packages, platform, surroundings};
 
 /// What an act needs to be closed: where its clocks stood when it began.
 pub(super) struct Opened {
@@ -73,11 +72,14 @@ impl Tour<'_> {
 
     /// Connects as one run does.
     pub(super) async fn session(&self) -> Result<Session, Failure> {
+        let packages = packages::stand_ins();
+        let packages = packages.map_err(|error| Failure::ours("cannot make a zip").because(&error))?;
         let connect = Connect {
             region: self.config.stack.region.to_string(),
             zone: self.config.hosted_zone(),
             transport: Some(SharedHttpClient::new(self.sandbox.http_client())),
             names: Some(Arc::new(self.sandbox.clone())),
+            packages: Arc::new(packages),
             ..Connect::default()
         };
         let account = self.config.stack.account.as_ref().map(ToString::to_string);

@@ -4,6 +4,7 @@
 
 mod account;
 mod canary;
+mod functions;
 mod life;
 mod usage;
 

@@ -1,4 +1,6 @@
-//! A schedule that runs an ECS task. <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/tasks-scheduled-eventbridge-scheduler.html>
+//! A schedule that runs an ECS task, or sends a message to a queue or a function.
+//! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/tasks-scheduled-eventbridge-scheduler.html>,
+//! <https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-templated.html>
 //!
 //! A schedule takes no tags: it is the stack's because its group is, and its name is its logical id.
 
@@ -27,7 +29,7 @@ use crate::aws::out::{Handle, Out, Text};
 use crate::aws::tags::Tags;
 use crate::aws::units::Seconds;
 
-/// A schedule that runs an ECS task.
+/// A schedule that runs an ECS task, or sends a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schedule {
     /// The group it is in.
@@ -42,12 +44,14 @@ pub struct Schedule {
     pub window_minutes: Option<i32>,
     /// What it is for.
     pub description: String,
-    /// The role that starts the task, trusted by `scheduler.amazonaws.com`.
+    /// The role that starts the task or sends the message, trusted by `scheduler.amazonaws.com`.
     pub role: Out<RoleArn>,
-    /// The cluster that runs the task.
-    pub cluster: Out<ClusterArn>,
+    /// The message; none where a task is run.
+    pub message: Option<Message>,
+    /// The cluster that runs the task; none where a message is sent.
+    pub cluster: Option<Out<ClusterArn>>,
     /// What runs: without a revision the newest one.
-    pub task_definition: Out<TaskDefinitionArn>,
+    pub task_definition: Option<Out<TaskDefinitionArn>>,
     /// How many tasks.
     pub tasks: i32,
     /// On which capacity.
@@ -74,6 +78,46 @@ pub struct Schedule {
     pub key: Option<Out<KeyArn>>,
 }
 
+/// What a schedule sends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// The ARN of the queue or function that gets it.
+    pub to: Text,
+    /// The message itself.
+    pub text: String,
+}
+
+impl Schedule {
+    /// A schedule that sends a message, and tries again for an hour.
+    #[must_use]
+    pub fn sending(group: Out<ScheduleGroupName>, expression: &str, role: Out<RoleArn>, message: Message) -> Self {
+        Self {
+            group,
+            expression: expression.to_owned(),
+            timezone: "UTC".to_owned(),
+            enabled: true,
+            window_minutes: None,
+            description: String::new(),
+            role,
+            message: Some(message),
+            cluster: None,
+            task_definition: None,
+            tasks: 1,
+            strategy: Vec::new(),
+            launch_type: None,
+            subnets: Vec::new(),
+            security_groups: Vec::new(),
+            public_ip: false,
+            exec: false,
+            propagate_tags: false,
+            retries: 3,
+            max_age: Seconds(3600),
+            dead_letter: None,
+            key: None,
+        }
+    }
+}
+
 /// Marks the ARN of a schedule.
 #[derive(Debug)]
 pub enum ScheduleArn {}
@@ -97,6 +141,7 @@ impl Kind for Schedule {
             Field::new("window_minutes"),
             Field::new("description"),
             Field::new("role"),
+            Field::new("message"),
             Field::new("cluster"),
             Field::new("task_definition"),
             Field::new("tasks"),
@@ -218,24 +263,31 @@ impl Schedule {
             .maximum_event_age_in_seconds(self.max_age.0)
             .build();
         let letters = self.dead_letter.as_ref().map(Out::get).transpose()?;
-        Target::builder()
-            .arn(self.cluster.get()?)
+        let target = Target::builder()
             .role_arn(self.role.get()?)
             .retry_policy(retry)
-            .set_dead_letter_config(letters.map(|arn| DeadLetterConfig::builder().arn(arn).build()))
-            .ecs_parameters(self.parameters()?)
-            .build()
-            .map_err(CallError::ours)
+            .set_dead_letter_config(letters.map(|arn| DeadLetterConfig::builder().arn(arn).build()));
+        let target = match (&self.message, &self.cluster, &self.task_definition) {
+            (Some(message), None, None) => target.arn(message.to.get()?).input(&message.text),
+            (None, Some(cluster), Some(definition)) => {
+                target.arn(cluster.get()?).ecs_parameters(self.parameters(definition)?)
+            }
+            _ => {
+                let what = "a schedule has nothing to do, or two things";
+                return Err(CallError::invalid(what, "give it either a message, or a cluster and a task definition"));
+            }
+        };
+        target.build().map_err(CallError::ours)
     }
 
-    fn parameters(&self) -> Result<EcsParameters, CallError> {
+    fn parameters(&self, definition: &Out<TaskDefinitionArn>) -> Result<EcsParameters, CallError> {
         let item = |item: &StrategyItem| {
             let sdk = CapacityProviderStrategyItem::builder().capacity_provider(item.provider.get()?);
             sdk.base(item.base).weight(item.weight).build().map_err(CallError::ours)
         };
         let strategy = self.strategy.iter().map(item).collect::<Result<Vec<_>, CallError>>()?;
         EcsParameters::builder()
-            .task_definition_arn(self.task_definition.get()?)
+            .task_definition_arn(definition.get()?)
             .task_count(self.tasks)
             .set_launch_type(self.launch_type.as_deref().map(LaunchType::from))
             .set_capacity_provider_strategy(Some(strategy).filter(|strategy| !strategy.is_empty()))
@@ -295,8 +347,9 @@ fn observe(id: LogicalId, group: &str, schedule: &Sdk) -> Found<Schedule> {
         window_minutes: schedule.flexible_time_window().and_then(|window| window.maximum_window_in_minutes()),
         description: schedule.description().unwrap_or_default().to_owned(),
         role: Out::known(target.map(Target::role_arn).unwrap_or_default()),
-        cluster: Out::known(target.map(Target::arn).unwrap_or_default()),
-        task_definition: Out::known(ecs.map(EcsParameters::task_definition_arn).unwrap_or_default()),
+        message: target.filter(|_| ecs.is_none()).map(message),
+        cluster: target.filter(|_| ecs.is_some()).map(Target::arn).map(Out::known),
+        task_definition: ecs.map(EcsParameters::task_definition_arn).map(Out::known),
         tasks: ecs.and_then(EcsParameters::task_count).unwrap_or(1),
         strategy: ecs.into_iter().flat_map(EcsParameters::capacity_provider_strategy).map(item).collect(),
         launch_type: ecs.and_then(EcsParameters::launch_type).map(|launch| launch.as_str().to_owned()),
@@ -319,6 +372,10 @@ fn observe(id: LogicalId, group: &str, schedule: &Sdk) -> Found<Schedule> {
         outputs: outputs(schedule.arn().unwrap_or_default()),
         blockers: Default::default(),
     }
+}
+
+fn message(target: &Target) -> Message {
+    Message { to: Text::known(target.arn()), text: target.input().unwrap_or_default().to_owned() }
 }
 
 fn outputs(arn: &str) -> Outputs {

@@ -1,7 +1,7 @@
 //! Schedules and their group live in the sandbox from creation to deletion.
 
 use super::group::ScheduleGroup;
-use super::schedule::Schedule;
+use super::schedule::{Message, Schedule};
 use crate::aws::iam::role::Role;
 use crate::aws::policy::Document;
 use crate::aws::testing::{World, out};
@@ -34,8 +34,9 @@ async fn schedule(world: &World) -> Schedule {
         window_minutes: None,
         description: "reports".to_owned(),
         role: out(&role, "arn"),
-        cluster: Out::known(format!("{ecs}:cluster/shop")),
-        task_definition: Out::known(format!("{ecs}:task-definition/shop-report")),
+        message: None,
+        cluster: Some(Out::known(format!("{ecs}:cluster/shop"))),
+        task_definition: Some(Out::known(format!("{ecs}:task-definition/shop-report"))),
         tasks: 1,
         strategy: Vec::new(),
         launch_type: Some("EC2".to_owned()),
@@ -75,6 +76,22 @@ async fn a_schedule_lives_from_creation_to_deletion() {
         propagate_tags: false,
         ..wanted
     };
+    let made = world.update(&made, &changed).await;
+    world.delete::<Schedule>(&made).await;
+    assert!(world.sandbox.inventory().iter().all(|one| one.kind != "scheduler.schedule"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_that_sends_a_message_lives_from_creation_to_deletion() {
+    let world = World::calm().await;
+    let task = schedule(&world).await;
+    let to = |queue: &str, text: &str| Message {
+        to: format!("arn:aws:sqs:us-east-1:123456789012:{queue}").into(),
+        text: text.to_owned(),
+    };
+    let wanted = Schedule::sending(task.group, "rate(5 minutes)", task.role, to("shop-a", r#"{"wharf-reconcile":1}"#));
+    let made = world.create("reactions.reconcile", &wanted).await;
+    let changed = Schedule { message: Some(to("shop-b", "{}")), retries: 0, ..wanted };
     let made = world.update(&made, &changed).await;
     world.delete::<Schedule>(&made).await;
     assert!(world.sandbox.inventory().iter().all(|one| one.kind != "scheduler.schedule"));

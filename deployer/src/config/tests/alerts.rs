@@ -21,24 +21,6 @@ email = ["ops"]
 }
 
 #[test]
-fn slack_is_refused_as_not_built_yet() {
-    insta::assert_snapshot!(bad_with(
-        r#"[alerts]
-slack = { secret = "/shop/slack/webhook" }
-"#
-    ), @r#"
-     × `alerts.slack` is not built yet in this version
-      ╭─[wharf.toml:5:1]
-    4 │ [alerts]
-    5 │ slack = { secret = "/shop/slack/webhook" }
-      · ──┬──
-      ·   ╰── messages in Slack, by a function
-      ╰────
-     help: leave it out for now
-    "#);
-}
-
-#[test]
 fn a_threshold_out_of_range_is_refused() {
     insta::assert_snapshot!(bad_with(
         r#"[alerts]

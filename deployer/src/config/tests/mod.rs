@@ -5,6 +5,7 @@ mod cluster;
 mod database;
 mod edge;
 mod network;
+mod reactions;
 mod services;
 mod stack;
 

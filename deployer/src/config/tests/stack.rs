@@ -123,26 +123,13 @@ fn a_section_of_a_later_version_is_refused_as_not_built_yet() {
     let file = r#"[stack]
 name = "shop"
 region = "us-east-1"
-[reactions]
-timeout = 2
-
 [jenkins]
 "#;
     insta::assert_snapshot!(bad(file), @r#"
-     × `reactions` is not built yet in this version
+     × `jenkins` is not built yet in this version
       ╭─[wharf.toml:4:2]
     3 │ region = "us-east-1"
-    4 │ [reactions]
-      ·  ────┬────
-      ·      ╰── the functions
-    5 │ timeout = 2
-      ╰────
-     help: leave it out for now
-
-     × `jenkins` is not built yet in this version
-      ╭─[wharf.toml:7:2]
-    6 │ 
-    7 │ [jenkins]
+    4 │ [jenkins]
       ·  ───┬───
       ·     ╰── the Jenkins machine
       ╰────

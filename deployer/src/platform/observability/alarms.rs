@@ -13,7 +13,7 @@ use crate::platform::edge::Edge;
 use crate::platform::services::Route;
 
 const MINUTE: Seconds = Seconds(60);
-const FIVE_MINUTES: Seconds = Seconds(300);
+pub(super) const FIVE_MINUTES: Seconds = Seconds(300);
 const DAY: Seconds = Seconds(24 * 60 * 60);
 
 const BALANCER: &str = "AWS/ApplicationELB";
@@ -21,9 +21,15 @@ const TASKS: &str = "AWS/ECS";
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Container-Insights-enhanced-observability-metrics-ECS.html>
 const INSIGHTS: &str = "ECS/ContainerInsights";
 
-type Named = (&'static str, Alarm);
+pub(super) type Named = (&'static str, Alarm);
 
-fn metric(namespace: &str, name: &str, dimensions: &[(&str, Text)], statistic: &str, period: Seconds) -> Metric {
+pub(super) fn metric(
+    namespace: &str,
+    name: &str,
+    dimensions: &[(&str, Text)],
+    statistic: &str,
+    period: Seconds,
+) -> Metric {
     Metric {
         namespace: namespace.to_owned(),
         name: name.to_owned(),
@@ -34,7 +40,7 @@ fn metric(namespace: &str, name: &str, dimensions: &[(&str, Text)], statistic: &
 }
 
 /// An alarm of one metric in so many periods in a row; what is not measured is no fault.
-fn alarm(
+pub(super) fn alarm(
     metric: Metric,
     comparison: Comparison,
     threshold: impl Into<Decimal>,

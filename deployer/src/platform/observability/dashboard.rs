@@ -3,11 +3,13 @@
 
 use serde_json::{Value as Json, json};
 
+use super::Watched;
 use crate::aws::autoscaling::group::AutoScalingGroup;
 use crate::aws::cloudwatch::dashboard::Dashboard as Kind;
 use crate::aws::elbv2::load_balancer::LoadBalancer;
 use crate::aws::policy::Slots;
 use crate::aws::rds::instance::Instance;
+use crate::aws::sqs::queue::Queue;
 use crate::aws::{Handle, Tags, Text};
 use crate::platform::Site;
 use crate::platform::services::Route;
@@ -94,6 +96,24 @@ impl Dashboard {
         for (title, lines) in all {
             let widget = self.widget(title, lines);
             self.rest.push(widget);
+        }
+    }
+
+    pub(super) fn function(&mut self, name: &str, watched: &Watched<'_>) {
+        let of = |metric, statistic| {
+            Line("AWS/Lambda", metric, vec![("FunctionName", watched.function.name().text())], statistic)
+        };
+        let lines = vec![of("Invocations", "Sum"), of("Errors", "Sum"), of("Throttles", "Sum")];
+        let function = self.widget(&format!("{name}: invocations, errors, throttles"), lines);
+        self.rest.push(function);
+        if let Some((queue, dead)) = watched.queues {
+            let waiting = |queue: &Handle<Queue>| {
+                let dimensions = vec![("QueueName", queue.name().text())];
+                Line("AWS/SQS", "ApproximateNumberOfMessagesVisible", dimensions, "Maximum")
+            };
+            let lines = vec![waiting(queue), waiting(dead)];
+            let queues = self.widget(&format!("{name}: waiting, and given up"), lines);
+            self.rest.push(queues);
         }
     }
 

@@ -3,8 +3,10 @@
 
 mod alarms;
 mod dashboard;
+mod functions;
 
 use self::dashboard::Dashboard;
+pub(super) use self::functions::Watched;
 use super::cluster::Cluster;
 use super::edge::Edge;
 use super::services::Route;
@@ -23,33 +25,37 @@ use crate::config::{Alerts, Config, Service};
 pub(super) struct Observability {
     stack: String,
     alerts: Alerts,
+    /// Where alarms go.
     topic: Out<TopicArn>,
+    /// From where e-mails are sent: the same, where no function stands between.
+    people: Out<TopicArn>,
     /// Those that users feel.
     felt: Vec<Out<AlarmName>>,
     dashboard: Dashboard,
 }
 
-/// The topic, and who hears of what is sent to it.
+/// The topic, and who hears of what is sent to it. Where a function tells people, alarms go to `signals`.
 pub(super) fn observability(
     b: &mut Builder,
     config: &Config,
     site: &Site,
     alerts: &Alerts,
     key: &Handle<Key>,
+    signals: Option<&Handle<Topic>>,
 ) -> Result<Observability, BuildError> {
     let stack = config.stack.name.to_string();
     let name = format!("{stack}-alerts");
     let topic = Topic {
         display_name: format!("{stack} alerts"),
-        policy: Some(policy(&name, site).text()),
+        policy: Some(topic_policy(&name, site).text()),
         name,
         key: Some(key.arn()),
         tags: b.tags(),
     };
-    let topic = b.add("observability.topic", topic)?.arn();
+    let people = b.add("observability.topic", topic)?.arn();
     for address in &alerts.email {
         let subscription = Subscription {
-            topic: topic.clone(),
+            topic: people.clone(),
             protocol: "email".to_owned(),
             endpoint: address.as_str().into(),
             raw: false,
@@ -57,12 +63,13 @@ pub(super) fn observability(
         b.add(&format!("observability.email-{}", word(address)), subscription)?;
     }
     let dashboard = Dashboard::new(site);
-    Ok(Observability { stack, alerts: alerts.clone(), topic, felt: Vec::new(), dashboard })
+    let topic = signals.map_or_else(|| people.clone(), Handle::<Topic>::arn);
+    Ok(Observability { stack, alerts: alerts.clone(), topic, people, felt: Vec::new(), dashboard })
 }
 
 /// CloudWatch publishes for alarms of this account; nobody does without TLS.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html>
-fn policy(name: &str, site: &Site) -> Document {
+pub(super) fn topic_policy(name: &str, site: &Site) -> Document {
     let Site { partition, account, region, .. } = site;
     let topic = format!("arn:{partition}:sns:{region}:{account}:{name}");
     let alarms = format!("arn:{partition}:cloudwatch:{region}:{account}:alarm:*");
@@ -83,6 +90,11 @@ fn word(address: &str) -> String {
 }
 
 impl Observability {
+    /// From where e-mails are sent.
+    pub(super) fn people(&self) -> Out<TopicArn> {
+        self.people.clone()
+    }
+
     /// What is watched of one service; answers what stops its rollout.
     pub(super) fn service(
         &mut self,
@@ -153,17 +165,27 @@ impl Observability {
     }
 
     fn add(&mut self, b: &mut Builder, noun: &str, alarm: Alarm, felt: bool) -> Result<Out<AlarmName>, BuildError> {
-        let alarm = Alarm {
-            name: format!("{}-{noun}", self.stack),
-            on_alarm: vec![self.topic.clone()],
-            on_ok: vec![self.topic.clone()],
-            tags: b.tags(),
-            ..alarm
-        };
-        let name = b.add(&format!("observability.{noun}"), alarm)?.name();
+        let name = self.tell(b, noun, alarm, &self.topic)?;
         if felt {
             self.felt.push(name.clone());
         }
         Ok(name)
+    }
+
+    fn tell(
+        &self,
+        b: &mut Builder,
+        noun: &str,
+        alarm: Alarm,
+        whom: &Out<TopicArn>,
+    ) -> Result<Out<AlarmName>, BuildError> {
+        let alarm = Alarm {
+            name: format!("{}-{noun}", self.stack),
+            on_alarm: vec![whom.clone()],
+            on_ok: vec![whom.clone()],
+            tags: b.tags(),
+            ..alarm
+        };
+        Ok(b.add(&format!("observability.{noun}"), alarm)?.name())
     }
 }

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use wharf_engine::LogicalId;
 
+pub(super) use self::roles::arns as role_arns;
 pub(super) use self::routing::Route;
 use super::cluster::Cluster;
 use super::edge::Edge;
@@ -25,6 +26,7 @@ use crate::aws::ecs::service::{Deployment, LoadBalancer, Registry, Service as Ec
 use crate::aws::ecs::task_definition::TaskDefinition;
 use crate::aws::kms::key::Key;
 use crate::aws::logs::log_group::LogGroup;
+use crate::aws::scheduler::group::ScheduleGroup;
 use crate::aws::units::{Days, Seconds};
 use crate::aws::{Handle, Out, Text};
 use crate::config::{Config, Deploy, Service};
@@ -39,6 +41,7 @@ pub(super) struct Ground<'a> {
     pub(super) edge: Option<&'a Edge>,
     pub(super) repositories: &'a BTreeMap<String, Handle<Repository>>,
     pub(super) variables: &'a Variables,
+    pub(super) schedules: Option<&'a Handle<ScheduleGroup>>,
 }
 
 /// One service, and what it stands on.
@@ -49,16 +52,16 @@ struct One<'a> {
     repository: &'a Handle<Repository>,
 }
 
-/// All services and periodic tasks.
+/// All services and periodic tasks; answers what each service's tasks write, by its name.
 pub(super) fn services(
     b: &mut Builder,
     ground: &Ground<'_>,
     mut observability: Option<&mut Observability>,
-) -> Result<(), BuildError> {
+) -> Result<BTreeMap<String, Handle<LogGroup>>, BuildError> {
     let config = ground.config;
     let namespace = discovery::namespace(b, ground)?;
     let priorities = routing::priorities(config);
-    let schedules = periodic::group(b, config)?;
+    let mut logs = BTreeMap::new();
     for (name, wanted) in &config.services {
         // Each service that the file names has its repository.
         let Some(repository) = ground.repositories.get(wanted.repository_or(name)) else { continue };
@@ -67,7 +70,7 @@ pub(super) fn services(
         let execution = b.add(&one.id("execution-role"), one.execution_role(b, &log))?;
         let task_role = b.add(&one.id("task-role"), one.task_role(b))?;
         let task = b.add(&one.id("task-definition"), one.task_definition(b, &log, &execution, &task_role))?;
-        if let Some(group) = &schedules
+        if let Some(group) = ground.schedules
             && wanted.is_periodic()
         {
             one.schedule(b, group, &task, [&execution, &task_role])?;
@@ -87,8 +90,9 @@ pub(super) fn services(
         let service = one.service(b, &task, route.as_ref(), registry, stops);
         let service = b.add_after(&one.id("service"), service, after)?;
         one.scale(b, &service, route.as_ref())?;
+        logs.insert(name.clone(), log);
     }
-    Ok(())
+    Ok(logs)
 }
 
 impl One<'_> {

@@ -8,16 +8,7 @@ use crate::aws::scheduler::group::ScheduleGroup;
 use crate::aws::scheduler::schedule::Schedule;
 use crate::aws::units::{HOUR, Seconds};
 use crate::aws::{Handle, Text};
-use crate::config::Config;
 use crate::platform::{BuildError, Builder, trust};
-
-/// The group that the schedules stand in, when there are some.
-pub(super) fn group(b: &mut Builder, config: &Config) -> Result<Option<Handle<ScheduleGroup>>, BuildError> {
-    if !config.services.values().any(crate::config::Service::is_periodic) {
-        return Ok(None);
-    }
-    b.add("cluster.schedules", ScheduleGroup { tags: b.tags() }).map(Some)
-}
 
 impl One<'_> {
     /// The schedule and the role by which it starts the task.
@@ -38,8 +29,9 @@ impl One<'_> {
             window_minutes: None,
             description: format!("runs {}", self.name),
             role: role.arn(),
-            cluster: ground.cluster.cluster.arn(),
-            task_definition: task.family_arn(),
+            message: None,
+            cluster: Some(ground.cluster.cluster.arn()),
+            task_definition: Some(task.family_arn()),
             tasks: 1,
             strategy: ground.cluster.strategy(),
             launch_type: None,

@@ -7,7 +7,21 @@ use crate::aws::logs::log_group::LogGroup;
 use crate::aws::policy::{Document, Statement};
 use crate::aws::units::HOUR;
 use crate::aws::{Handle, Text};
-use crate::platform::{Builder, trust};
+use crate::platform::{Builder, Site, trust};
+
+const EXECUTION: &str = "execution";
+const TASK: &str = "task";
+
+fn name(stack: &str, service: &str, noun: &str) -> String {
+    format!("{stack}-{service}-{noun}")
+}
+
+/// The ARNs of a service's two roles. Whoever is content with them waits for nothing that the roles refer to.
+pub(in crate::platform) fn arns(site: &Site, stack: &str, service: &str) -> [String; 2] {
+    let Site { partition, account, .. } = site;
+    let arn = |noun| format!("arn:{partition}:iam::{account}:role/wharf/{stack}/{}", name(stack, service, noun));
+    [EXECUTION, TASK].map(arn)
+}
 
 impl One<'_> {
     /// ECS pulls the image, hands over the variables, writes the log.
@@ -21,7 +35,7 @@ impl One<'_> {
         ]);
         let write = Statement::allow(["logs:CreateLogStream", "logs:PutLogEvents"]);
         let write = Document::new([write.on(Text::join([log.arn().text(), ":*".into()]))]);
-        let mut role = self.role(b, "execution", "what ECS does for the tasks of");
+        let mut role = self.role(b, EXECUTION, "what ECS does for the tasks of");
         role.policies = [("pull".to_owned(), pull.text()), ("write".to_owned(), write.text())].into();
         role.policies.extend(self.read_variables().map(|read| ("read".to_owned(), read.text())));
         role
@@ -44,7 +58,7 @@ impl One<'_> {
 
     /// What the stack file's `permissions` say, and what lets somebody in.
     pub(super) fn task_role(&self, b: &Builder) -> Role {
-        let mut role = self.role(b, "task", "what the tasks may do of");
+        let mut role = self.role(b, TASK, "what the tasks may do of");
         if self.wanted.exec {
             role.policies.insert("exec".to_owned(), self.exec().text());
         }
@@ -80,7 +94,7 @@ impl One<'_> {
     /// A role that only this account's tasks have.
     fn role(&self, b: &Builder, noun: &str, what: &str) -> Role {
         Role {
-            name: format!("{}-{}-{noun}", self.stack(), self.name),
+            name: name(self.stack(), self.name, noun),
             description: format!("{what} {}", self.name),
             trust: trust::by("ecs-tasks.amazonaws.com", self.ground.site, "ecs", "*"),
             policies: [].into(),

@@ -7,27 +7,43 @@ use super::{EDGE, at, get, of, of_kind, stack, users_config};
 
 /// Actions for which AWS has nothing narrower than everything.
 const ON_EVERYTHING: &[&str] = &[
+    "dlm:GetLifecyclePolicies",
+    "dlm:GetLifecyclePolicy",
+    "ec2:DescribeSnapshotAttribute",
     "ec2:DescribeInstances",
     "ec2:DescribeSnapshots",
     "ec2:DescribeVolumes",
     "ecr:GetAuthorizationToken",
+    "ecs:DescribeTaskDefinition",
     "ecs:DiscoverPollEndpoint",
+    "ecs:ListTasks",
     "elasticloadbalancing:DescribeListeners",
     "elasticloadbalancing:DescribeRules",
     "elasticloadbalancing:DescribeTargetGroups",
     "elasticloadbalancing:DescribeTargetHealth",
+    "iam:GetRole",
+    "kms:DescribeKey",
     "logs:DescribeLogGroups",
+    "rds:DescribeDBClusterSnapshotAttributes",
+    "rds:DescribeDBClusterSnapshots",
+    "rds:DescribeDBClusters",
+    "rds:DescribeDBInstances",
+    "rds:DescribeDBSnapshotAttributes",
+    "rds:DescribeDBSnapshots",
     "ssm:UpdateInstanceInformation",
     "ssmmessages:CreateControlChannel",
     "ssmmessages:CreateDataChannel",
     "ssmmessages:OpenControlChannel",
     "ssmmessages:OpenDataChannel",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
 ];
 
 /// A stack that has every kind of role.
 fn everything() -> Stack {
     stack(&format!(
         "{EDGE}[database]\n[backups]\nvolumes = {{}}\n[alerts]\nemail = [\"ops@example.com\"]\n\
+         slack = {{ secret = \"/shop/slack/webhook\" }}\n[reactions]\ntracing = true\n\
          [services.web]\nport = 8000\ndeploy = \"blue-green\"\nsecrets = {{ KEY = \"${{secret.key}}\" }}\n\
          env = {{ MODE = \"live\" }}\n\
          permissions = [{{ actions = [\"s3:GetObject\"], resources = [\"arn:aws:s3:::shop-uploads/*\"] }}]\n\
@@ -49,7 +65,7 @@ fn statements(document: &Value) -> Vec<Json> {
     json["Statement"].as_array().expect("it has statements").clone()
 }
 
-fn words(value: &Json) -> Vec<String> {
+pub(super) fn words(value: &Json) -> Vec<String> {
     match value {
         Json::String(word) => vec![word.clone()],
         Json::Array(words) => words.iter().filter_map(Json::as_str).map(str::to_owned).collect(),
@@ -104,8 +120,13 @@ fn a_service_assumes_a_role_for_this_account_alone() {
     for role in of_kind(&stack, "iam.role") {
         let trust = statements(&role.inputs["trust"]);
         let who = words(&trust[0]["Principal"]["Service"]);
-        // These two act for no resource of the account that could be named.
-        let plain = ["ec2.amazonaws.com", "monitoring.rds.amazonaws.com", "vpc-flow-logs.amazonaws.com"];
+        // These act for no resource of the account that could be named.
+        let plain = [
+            "ec2.amazonaws.com",
+            "lambda.amazonaws.com",
+            "monitoring.rds.amazonaws.com",
+            "vpc-flow-logs.amazonaws.com",
+        ];
         let bound = trust[0]["Condition"]["StringEquals"]["aws:SourceAccount"] == Json::from(vec!["123456789012"])
             || trust[0]["Condition"]["StringEquals"]["aws:SourceAccount"] == "123456789012";
         assert!(bound || who.iter().all(|who| plain.contains(&who.as_str())), "{}: {trust:?}", role.id);

@@ -1,6 +1,7 @@
 //! What a stack file becomes: the list of the example's resources, and the rules that hold in every stack.
 
 mod access;
+mod reactions;
 mod services;
 
 use wharf_engine::{Resource, Stack, Value};
@@ -18,6 +19,7 @@ fn site() -> Site {
         region: "us-east-1".to_owned(),
         zones: ["us-east-1a", "us-east-1b", "us-east-1c"].map(str::to_owned).into(),
         zone: Some(HostedZone { id: "Z0123456789ABCDEFGHIJ".to_owned(), name: "example.com".to_owned() }),
+        packages: Default::default(),
     }
 }
 
@@ -64,7 +66,7 @@ fn the_example_is_these_resources_and_no_others() {
     let list: Vec<String> =
         stack.resources.values().map(|resource| format!("{} {}", resource.id, resource.rules.kind)).collect();
     insta::assert_snapshot!(format!("{} resources\n{}", list.len(), list.join("\n")), @r#"
-    107 resources
+    142 resources
     cluster.capacity-provider ecs.capacity-provider
     cluster.cluster ecs.cluster
     cluster.exec-log logs.log-group
@@ -75,6 +77,7 @@ fn the_example_is_these_resources_and_no_others() {
     cluster.launch-template ec2.launch-template
     cluster.namespace servicediscovery.namespace
     cluster.providers ecs.cluster-capacity-providers
+    cluster.schedules scheduler.group
     database.host ssm.parameter
     database.instance rds.instance
     database.log-postgresql logs.log-group
@@ -117,6 +120,10 @@ fn the_example_is_these_resources_and_no_others() {
     network.vpc ec2.vpc
     observability.balancer-errors cloudwatch.alarm
     observability.certificate cloudwatch.alarm
+    observability.check-snapshots-dropped cloudwatch.alarm
+    observability.check-snapshots-failing cloudwatch.alarm
+    observability.check-snapshots-silent cloudwatch.alarm
+    observability.check-snapshots-throttled cloudwatch.alarm
     observability.dashboard cloudwatch.dashboard
     observability.database-connections cloudwatch.alarm
     observability.database-cpu cloudwatch.alarm
@@ -131,6 +138,14 @@ fn the_example_is_these_resources_and_no_others() {
     observability.mailhog-memory cloudwatch.alarm
     observability.mailhog-missing cloudwatch.alarm
     observability.mailhog-unhealthy cloudwatch.alarm
+    observability.on-alarm-behind cloudwatch.alarm
+    observability.on-alarm-dead cloudwatch.alarm
+    observability.on-alarm-failing cloudwatch.alarm
+    observability.on-alarm-throttled cloudwatch.alarm
+    observability.on-image-push-behind cloudwatch.alarm
+    observability.on-image-push-dead cloudwatch.alarm
+    observability.on-image-push-failing cloudwatch.alarm
+    observability.on-image-push-throttled cloudwatch.alarm
     observability.topic sns.topic
     observability.unwell cloudwatch.composite-alarm
     observability.web-cpu cloudwatch.alarm
@@ -140,6 +155,28 @@ fn the_example_is_these_resources_and_no_others() {
     observability.web-unhealthy cloudwatch.alarm
     protection.role iam.role
     protection.volumes dlm.policy
+    reactions.check scheduler.schedule
+    reactions.check-snapshots.function lambda.function
+    reactions.check-snapshots.log-group logs.log-group
+    reactions.check-snapshots.role iam.role
+    reactions.on-alarm.dead-letters sqs.queue
+    reactions.on-alarm.function lambda.function
+    reactions.on-alarm.log-group logs.log-group
+    reactions.on-alarm.mapping lambda.event-source-mapping
+    reactions.on-alarm.queue sqs.queue
+    reactions.on-alarm.role iam.role
+    reactions.on-alarm.rule events.rule
+    reactions.on-alarm.subscription sns.subscription
+    reactions.on-image-push.dead-letters sqs.queue
+    reactions.on-image-push.function lambda.function
+    reactions.on-image-push.log-group logs.log-group
+    reactions.on-image-push.mapping lambda.event-source-mapping
+    reactions.on-image-push.queue sqs.queue
+    reactions.on-image-push.role iam.role
+    reactions.on-image-push.rule events.rule
+    reactions.reconcile scheduler.schedule
+    reactions.schedule-role iam.role
+    reactions.signals sns.topic
     registry.mailhog ecr.repository
     registry.web ecr.repository
     secrets.django-key ssm.secret
@@ -218,7 +255,9 @@ fn every_alarm_says_what_to_do_and_tells_somebody() {
         let id = alarm.id.as_str();
         let runbook = at(&stack, id, "/description");
         assert!(runbook.as_str().is_some_and(|text| text.len() > 60 && text.ends_with('.')), "{id}: {runbook}");
-        assert_eq!(at(&stack, id, "/on_alarm/0/$ref"), "observability.topic", "{id}");
+        // Of the failures of what tells people, people are told without it.
+        let whom = if id.contains("on-alarm") { "observability.topic" } else { "reactions.signals" };
+        assert_eq!(at(&stack, id, "/on_alarm/0/$ref"), whom, "{id}");
         seen += 1;
     }
     assert!(seen > 15, "{seen}");

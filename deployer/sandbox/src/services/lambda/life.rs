@@ -26,8 +26,8 @@ pub(super) fn begin(ctx: &mut Ctx<'_>, mut function: Resource) -> Resource {
     let name = function.id.clone();
     if ctx.get(FUNCTION, &name).is_some() {
         function.set("LastUpdateStatus", "InProgress");
+        // AWS has a code with it, too, which its own service model does not know.
         function.set("LastUpdateStatusReason", "The function is being created.");
-        function.set("LastUpdateStatusReasonCode", "Creating");
         ctx.update(FUNCTION, &name, |known| *known = function.clone());
         ctx.after(CHANGED, FUNCTION, &name, "changed");
     } else {

@@ -41,9 +41,7 @@ use crate::store::{Resource, Timer};
 use crate::weather::Bucket;
 use crate::wire::rest::{Format, Rest, Route};
 
-#[cfg(test)]
-use asynchronous::invoke_async;
-pub(crate) use asynchronous::invoke_by_service;
+pub(crate) use asynchronous::{invoke_async, invoke_by_service};
 pub(crate) use invoke::WAITS;
 pub(crate) use poll::look;
 

@@ -1,4 +1,4 @@
-//! What a schedule runs: an ECS task.
+//! What a schedule does: it runs an ECS task, sends a message to a queue, or invokes a function.
 //! <https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-templated.html>
 
 use serde_json::{Value, json};
@@ -22,14 +22,14 @@ pub(super) fn read(ctx: &mut Ctx<'_>, input: &Input) -> Result<Value, ApiError> 
         let message = "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.";
         return Err(invalid(message));
     }
-    let Some(ecs) = target.object("EcsParameters") else {
-        return Err(ApiError::not_simulated("targets of schedules other than ECS tasks"));
-    };
-    if !arn.contains(":ecs:") || !arn.contains(":cluster/") {
-        return Err(invalid(format!("Provided Arn is not in correct format: {arn}")));
+    let mut answer = json!({"Arn": arn, "RoleArn": role, "RetryPolicy": retry(&target)?});
+    match target.object("EcsParameters") {
+        Some(ecs) if arn.contains(":ecs:") && arn.contains(":cluster/") => {
+            answer["EcsParameters"] = parameters(&ecs)?;
+        }
+        Some(_) => return Err(invalid(format!("Provided Arn is not in correct format: {arn}"))),
+        None => message(&arn, &target)?,
     }
-    let mut answer =
-        json!({"Arn": arn, "RoleArn": role, "RetryPolicy": retry(&target)?, "EcsParameters": parameters(&ecs)?});
     if let Some(text) = target.opt_str("Input") {
         answer["Input"] = text.into();
     }
@@ -37,6 +37,20 @@ pub(super) fn read(ctx: &mut Ctx<'_>, input: &Input) -> Result<Value, ApiError> 
         answer["DeadLetterConfig"] = json!({"Arn": letters.string("Arn")?});
     }
     Ok(answer)
+}
+
+/// What is sent as it stands in the target, to a queue or a function.
+fn message(arn: &str, target: &Input) -> Result<(), ApiError> {
+    match arn.split(':').collect::<Vec<_>>().as_slice() {
+        ["arn", _, "sqs", _, _, queue] if queue.ends_with(".fifo") => {
+            Err(ApiError::not_simulated("schedules that send to FIFO queues"))
+        }
+        ["arn", _, "sqs", _, _, _] | ["arn", _, "lambda", _, _, "function", _] if target.has("Input") => Ok(()),
+        ["arn", _, "sqs", _, _, _] | ["arn", _, "lambda", _, _, "function", _] => {
+            Err(ApiError::not_simulated("schedules that send what Scheduler makes up itself"))
+        }
+        _ => Err(ApiError::not_simulated("targets of schedules other than ECS tasks, queues and functions")),
+    }
 }
 
 /// An event is tried for a day and 185 times unless the schedule says otherwise.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::sandbox::Sandbox;
-use crate::services::testing::{Refusal, code, query, rest};
+use crate::services::testing::{Refusal, code, json as call, query, rest};
 use crate::testing::calm;
 
 const CLUSTER: &str = "arn:aws:ecs:us-east-1:123456789012:cluster/shop";
@@ -69,4 +69,31 @@ fn tags_of_a_group_are_listed_written_and_taken_off() {
     scheduler(&sandbox, "DELETE", &format!("{path}?TagKeys=k"), Value::Null).unwrap();
     let shown = scheduler(&sandbox, "GET", path, Value::Null).unwrap();
     assert_eq!(shown["Tags"], json!([{"Key": "l", "Value": "w"}]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_sends_to_a_queue_what_its_role_lets_it_send() {
+    let sandbox = calm();
+    let queue = call(&sandbox, "sqs", "CreateQueue", json!({"QueueName": "shop-wake"})).unwrap();
+    let url = queue["QueueUrl"].clone();
+    scheduler(&sandbox, "POST", "/schedule-groups/wharf-shop", json!({})).unwrap();
+    let target = |role: &str, input: Value| {
+        json!({"GroupName": "wharf-shop", "ScheduleExpression": "rate(5 minutes)",
+            "FlexibleTimeWindow": {"Mode": "OFF"}, "Target": {
+                "Arn": "arn:aws:sqs:us-east-1:123456789012:shop-wake", "RoleArn": role, "Input": input}})
+    };
+    let may = role(&sandbox, "may", "scheduler.amazonaws.com");
+    let send = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "arn:aws:sqs:us-east-1:123456789012:shop-*"}]});
+    let send = [("RoleName", "may"), ("PolicyName", "send"), ("PolicyDocument", &send.to_string())];
+    query(&sandbox, "iam", "PutRolePolicy", &send).unwrap();
+    let may_not = role(&sandbox, "may-not", "scheduler.amazonaws.com");
+    scheduler(&sandbox, "POST", "/schedules/heard", target(&may, json!("wake up"))).unwrap();
+    scheduler(&sandbox, "POST", "/schedules/unheard", target(&may_not, json!("psst"))).unwrap();
+    assert_eq!(code(scheduler(&sandbox, "POST", "/schedules/mute", target(&may, Value::Null))), "NotSimulated");
+    tokio::time::advance(Duration::from_secs(301)).await;
+    let receive = json!({"QueueUrl": url, "MaxNumberOfMessages": 10});
+    let received = call(&sandbox, "sqs", "ReceiveMessage", receive).unwrap();
+    let bodies: Vec<_> = received["Messages"].as_array().into_iter().flatten().map(|one| &one["Body"]).collect();
+    assert_eq!(bodies, ["wake up"]);
 }

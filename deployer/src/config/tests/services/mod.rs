@@ -13,15 +13,15 @@ name = "shop"
 region = "us-east-1"
 [services.web]
 port = 8000
-before_deploy = ["python", "manage.py", "migrate"]
+volumes = ["/data"]
 "#;
     insta::assert_snapshot!(bad(file), @r#"
-     × `services.web.before_deploy` is not built yet in this version
+     × `services.web.volumes` is not built yet in this version
       ╭─[wharf.toml:6:1]
     5 │ port = 8000
-    6 │ before_deploy = ["python", "manage.py", "migrate"]
-      · ──────┬──────
-      ·       ╰── a task before each deployment, by a function
+    6 │ volumes = ["/data"]
+      · ───┬───
+      ·    ╰── volumes
       ╰────
      help: leave it out for now
     "#);

@@ -1,0 +1,6 @@
+//! SQS: what waits to be worked on.
+
+pub mod queue;
+
+#[cfg(test)]
+mod tests;
