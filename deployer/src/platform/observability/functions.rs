@@ -2,6 +2,8 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html>,
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html>
 
+use wharf_shell::metrics::{FUNCTION, NAMESPACE, STACK};
+
 use super::Observability;
 use super::alarms::{FIVE_MINUTES, Named, alarm, metric};
 use crate::aws::Handle;
@@ -32,7 +34,7 @@ impl Observability {
         let mut all = invocations(watched);
         all.extend(watched.queues.into_iter().flat_map(|(queue, dead)| queues(watched, queue, dead)));
         if watched.daily {
-            all.extend(daily(watched));
+            all.extend(daily(&self.stack, watched));
         }
         for (noun, alarm) in all {
             self.tell(b, &format!("{}-{noun}", watched.name), alarm, whom)?;
@@ -81,16 +83,16 @@ fn queues(watched: &Watched<'_>, queue: &Handle<Queue>, dead: &Handle<Queue>) ->
     ]
 }
 
-/// A day and two hours without an invocation, or with one that Lambda gave up.
-fn daily(watched: &Watched<'_>) -> Vec<Named> {
+/// A day and two hours without one run that came to its end, by the function's own count; or a run that Lambda gave up.
+fn daily(stack: &str, watched: &Watched<'_>) -> Vec<Named> {
     const HOURS: i32 = 26;
     let name = watched.name;
-    let dimensions = [("FunctionName", watched.function.name().text())];
     let silent = format!(
-        "The function {name} has not run for more than a day, so nobody knows whether everything could be restored. \
-         See whether its schedule is on and may invoke it: `wharf drift`."
+        "The function {name} has not come to its end for more than a day, so nobody knows whether everything could be \
+         restored. See whether it fails, and whether its schedule is on and may invoke it: `wharf drift`."
     );
-    let runs = metric("AWS/Lambda", "Invocations", &dimensions, "Sum", HOUR);
+    let dimensions = [(STACK, stack.into()), (FUNCTION, name.into())];
+    let runs = metric(NAMESPACE, "Runs", &dimensions, "Sum", HOUR);
     let silent = Alarm { missing: Missing::Breaching, ..alarm(runs, Comparison::Below, 1, HOURS, silent) };
     let dropped = format!(
         "Lambda has given up an invocation of {name} after trying it again. Its log says why; `wharf check-snapshots` \

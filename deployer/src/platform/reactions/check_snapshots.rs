@@ -27,6 +27,9 @@ const READS: [&str; 13] = [
     "rds:DescribeDBSnapshots",
 ];
 
+/// What its schedule sends.
+pub(super) const INPUT: &str = r#"{"wharf-check-snapshots": 1}"#;
+
 /// The leading key of what the last check left behind.
 const MEMORY: &str = "check-snapshots";
 
