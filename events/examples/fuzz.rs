@@ -56,10 +56,8 @@ fn judge(input: &str, counts: &mut [u64; 3]) -> Result<(), String> {
     for arrival in arrivals {
         match wharf_events::tell(&arrival, Timestamp::UNIX_EPOCH) {
             Ok(Told::Notice(notice) | Told::IfOpen(notice)) => {
-                if notice.title.is_empty() && notice.source != "on-image-push"
-                    || notice.key.is_empty() && !input.contains("wharf-notice")
-                {
-                    return Err(format!("a notice without title or key: {notice:?}"));
+                if [&notice.title, &notice.subject, &notice.key].iter().any(|text| text.trim().is_empty()) {
+                    return Err(format!("a notice without title, subject or key: {notice:?}"));
                 }
                 counts[0] += 1;
             }

@@ -39,7 +39,8 @@ impl Event {
             Some(detail) => detail.clone(),
             None => Value::Null,
         };
-        let resources = json::list(value, &["resources"]).iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        let resources = json::list(value, &["resources"]).iter().filter_map(Value::as_str).map(str::trim);
+        let resources = resources.filter(|resource| !resource.is_empty()).map(str::to_owned).collect();
         Some(Self {
             id: text("id"),
             source: text("source").unwrap_or_default().to_ascii_lowercase(),
@@ -63,7 +64,7 @@ mod tests {
     fn an_event_is_read_with_whatever_it_has() {
         let event = Event::read(&json!({
             "id": "e-1", "source": "AWS.ECS", "detail-type": "ECS Deployment State Change", "account": "123456789012",
-            "time": "2026-01-05T09:00:00Z", "region": "us-east-1", "resources": ["arn:a", 7], "detail": "{\"a\": 1}",
+            "time": "2026-01-05T09:00:00Z", "region": "us-east-1", "resources": ["arn:a", 7, " "], "detail": "{\"a\": 1}",
         }));
         let event = event.unwrap();
         assert_eq!((event.source.as_str(), event.resources.as_slice()), ("aws.ecs", ["arn:a".to_owned()].as_slice()));

@@ -89,6 +89,9 @@ pub enum Malformed {
     /// It lacks something.
     #[error("a notice that cannot be read")]
     Unreadable(#[source] serde_json::Error),
+    /// Nobody could tell it from others.
+    #[error("a notice without {0}")]
+    Without(&'static str),
 }
 
 impl Notice {
@@ -111,7 +114,13 @@ impl Notice {
         if form > u64::from(FORMAT) {
             return Some(Err(Malformed::Later(form)));
         }
-        Some(Self::deserialize(value).map_err(Malformed::Unreadable))
+        Some(Self::deserialize(value).map_err(Malformed::Unreadable).and_then(Self::whole))
+    }
+
+    fn whole(self) -> Result<Self, Malformed> {
+        let needed = [("a title", &self.title), ("a subject", &self.subject), ("a key", &self.key)];
+        let without = needed.into_iter().find(|(_, text)| text.trim().is_empty()).map(|(name, _)| name);
+        without.map_or(Ok(self), |name| Err(Malformed::Without(name)))
     }
 
     /// Adds something that is known.
@@ -157,5 +166,7 @@ mod tests {
         assert!(matches!(Notice::from_json(&later), Some(Err(Malformed::Later(2)))));
         let short = serde_json::json!({ "wharf-notice": 1 });
         assert!(matches!(Notice::from_json(&short), Some(Err(Malformed::Unreadable(_)))));
+        let nameless = Notice { key: " ".to_owned(), ..notice() }.to_json();
+        assert!(matches!(Notice::from_json(&nameless), Some(Err(Malformed::Without("a key")))));
     }
 }

@@ -82,6 +82,16 @@ impl Table {
         }
     }
 
+    /// Writes down that people have their letter of a notice, before Slack is told.
+    pub(crate) async fn written(&self, key: &str, now: Timestamp) -> Result<(), TableError> {
+        let update = self.dynamodb.update_item().table_name(&self.name).set_key(Some(address("told", key)));
+        let update = update
+            .update_expression("SET people = :yes, expires = :expires")
+            .expression_attribute_values(":yes", AttributeValue::Bool(true))
+            .expression_attribute_values(":expires", number(later(now, KEPT).as_second()));
+        update.send().await.map(|_| ()).map_err(|error| failed(&error))
+    }
+
     /// Writes down what of a notice has been done, and lets go of it.
     pub(crate) async fn finish(&self, key: &str, people: bool, slack: bool, now: Timestamp) -> Result<(), TableError> {
         let done = if people && slack { ", finished = :now" } else { "" };

@@ -15,7 +15,7 @@ use crate::message::Message;
 use crate::people::{Letter, People};
 use crate::settings::Mention;
 use crate::slack::{Ask, Refusal};
-use crate::table::{Claim, Table, later};
+use crate::table::{Claim, Table, TableError, later};
 use crate::thread::{Post, Shape, Thread};
 
 /// So many calls of the table are under way at once.
@@ -73,22 +73,14 @@ impl Teller {
         let done = done.iter().map(|key| self.table.finish(key, true, true, invocation.now()));
         // Nothing came of these; if that cannot be written down, they come to nothing again.
         futures::stream::iter(done).buffered(AT_ONCE).for_each(|_| std::future::ready(())).await;
-        Box::pin(self.write_letters(&mut jobs)).await;
+        Box::pin(self.write_letters(&mut jobs, invocation)).await;
         let mut slacked = Slacked { posts: plan::posts(&threads), broken: None };
-        if let Some(channel) = &self.channel {
-            if jobs.iter().filter(|job| job.for_slack()).count() > MANY {
-                Box::pin(self.burst(channel, &mut jobs, &mut slacked, invocation)).await;
-            } else {
-                for job in jobs.iter_mut().filter(|job| job.for_slack()) {
-                    Box::pin(self.post(channel, job, &mut slacked, invocation)).await;
-                }
-            }
-        } else {
-            jobs.iter_mut().for_each(|job| job.slack = Ok(true));
-        }
-        Box::pin(self.remember(&jobs, noted, &slacked, invocation)).await;
-        let ends = futures::stream::iter(&jobs).map(|job| self.finish(job, invocation));
-        let ends: Vec<Verdict> = ends.buffered(AT_ONCE).collect().await;
+        let many = jobs.iter().filter(|job| job.for_slack()).count() > MANY;
+        let ends = match &self.channel {
+            Some(channel) if many => Box::pin(self.burst(channel, &mut jobs, &mut slacked, invocation)).await,
+            _ => Box::pin(self.one_by_one(&mut jobs, &mut slacked, invocation)).await,
+        };
+        Box::pin(self.note(&jobs, noted, &slacked, invocation)).await;
         for (job, end) in jobs.iter().zip(ends) {
             for copy in &job.copies {
                 let copied = || Verdict::Ignored("a copy of it was told".to_owned());
@@ -128,7 +120,9 @@ impl Teller {
         news && job.notice.severity >= Severity::Warning
     }
 
-    async fn write_letters(&self, jobs: &mut [Job<'_>]) {
+    /// Letters come first: they depend on nobody. Each is written down as sent before the next, so that whoever comes
+    /// after a death repeats one at most.
+    async fn write_letters(&self, jobs: &mut [Job<'_>], invocation: &Invocation) {
         for job in jobs.iter_mut() {
             if job.people == Ok(false) && !self.wants_letter(job) {
                 job.people = Ok(true);
@@ -143,7 +137,29 @@ impl Teller {
         }
         for job in open {
             job.people = self.people.send(&Letter::of(job.notice, self.people.stack())).await.map(|()| true);
+            if job.people == Ok(true) && job.for_slack() {
+                let written = self.table.written(&job.notice.key, invocation.now()).await;
+                warn_of(&job.notice.key, written);
+            }
         }
+    }
+
+    /// Tells Slack one notice after the other; each is written down before the next.
+    async fn one_by_one(&self, jobs: &mut [Job<'_>], slacked: &mut Slacked, invocation: &Invocation) -> Vec<Verdict> {
+        let mut ends = Vec::new();
+        for job in jobs.iter_mut() {
+            match &self.channel {
+                Some(channel) if job.for_slack() => Box::pin(self.post(channel, job, slacked, invocation)).await,
+                Some(_) => {}
+                None => job.slack = Ok(true),
+            }
+            if let (Ok(true), Some(telling)) = (&job.slack, &job.telling) {
+                let post = slacked.posts.get(&job.notice.subject).cloned().flatten();
+                self.remember(&job.notice.subject, &Thread { post, ..telling.next.clone() }, invocation).await;
+            }
+            ends.push(self.finish(job, invocation).await);
+        }
+        ends
     }
 
     /// Whom to wake.
@@ -222,36 +238,27 @@ impl Teller {
         Ok(())
     }
 
-    /// Writes down what was said of each subject, as the last that Slack has left it.
-    async fn remember(
+    async fn remember(&self, subject: &str, thread: &Thread, invocation: &Invocation) {
+        let written = self.table.remember(subject, thread, invocation.now()).await;
+        warn_of(subject, written);
+    }
+
+    /// Writes down what notices that were not told leave to remember.
+    async fn note(
         &self,
         jobs: &[Job<'_>],
         noted: BTreeMap<String, Thread>,
         slacked: &Slacked,
         invocation: &Invocation,
     ) {
-        let mut last: BTreeMap<String, Thread> = BTreeMap::new();
-        for job in jobs.iter().filter(|job| job.slack == Ok(true)) {
-            if let Some(telling) = &job.telling {
-                last.insert(job.notice.subject.clone(), telling.next.clone());
-            }
-        }
         for (subject, thread) in noted {
             // What follows from something that could not be told does not hold.
             let untold = jobs.iter().any(|job| job.notice.subject == subject && job.slack != Ok(true));
             if !untold {
-                last.insert(subject, thread);
+                let post = slacked.posts.get(&subject).cloned().flatten();
+                self.remember(&subject, &Thread { post, ..thread }, invocation).await;
             }
         }
-        for (subject, thread) in &mut last {
-            thread.post = slacked.posts.get(subject).cloned().flatten();
-        }
-        let writes = futures::stream::iter(last).map(async |(subject, thread)| {
-            if let Err(error) = self.table.remember(&subject, &thread, invocation.now()).await {
-                tracing::warn!(subject, reason = %error, "what was said cannot be written down");
-            }
-        });
-        writes.buffered(AT_ONCE).for_each(std::future::ready).await;
     }
 
     async fn finish(&self, job: &Job<'_>, invocation: &Invocation) -> Verdict {
@@ -259,10 +266,8 @@ impl Teller {
         let written = self.table.finish(&job.notice.key, people, slack, invocation.now()).await;
         let failed = [&job.people, &job.slack].into_iter().filter_map(|side| side.as_ref().err().cloned());
         let mut failed: Vec<String> = failed.collect();
-        // What was told and could not be written down would be told again: better to know nothing of that.
-        if let (Err(error), true) = (written, failed.is_empty()) {
-            tracing::warn!(key = job.notice.key, reason = %error, "it was told, and that cannot be written down");
-        }
+        // What was told is told, though whoever comes after does not know it.
+        warn_of(&job.notice.key, written);
         if failed.is_empty() {
             return Verdict::Told;
         }
@@ -273,5 +278,12 @@ impl Teller {
     /// Whether there is time for another call of Slack.
     fn has_time(invocation: &Invocation) -> bool {
         !left(invocation).is_zero()
+    }
+}
+
+/// What cannot be written down may be told again: no reason to tell it again at once.
+fn warn_of(what: &str, written: Result<(), TableError>) {
+    if let Err(error) = written {
+        tracing::warn!(what, reason = %error, "what was told cannot be written down");
     }
 }

@@ -1,5 +1,6 @@
 //! The ways to the workspace: an HTTP client in this process, and a port.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
@@ -14,10 +15,12 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::Slack;
+use crate::clock::Pace;
 
 /// How long a call takes.
 const LATENCY: Duration = Duration::from_millis(80);
@@ -118,33 +121,73 @@ impl HttpConnector for SlackHttpClient {
 }
 
 impl Slack {
-    /// Answers calls on the listener until the future is dropped. While the workspace is down it answers 503.
+    /// Answers calls on the listener until the future is dropped, at the pace of the account's host. While the workspace
+    /// is down it answers 503.
     ///
     /// # Errors
     /// The listener cannot accept connections any more.
-    pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
+    pub async fn serve(self, listener: TcpListener, pace: Pace) -> std::io::Result<()> {
+        let waited = Waited::default();
         loop {
             let (stream, _) = listener.accept().await?;
-            tokio::spawn(connection(self.clone(), stream));
+            tokio::spawn(connection(self.clone(), stream, pace, waited.clone()));
         }
     }
 }
 
-async fn connection(slack: Slack, stream: TcpStream) {
+/// How long callers who live in real time have waited, while the account's clock stood still for them.
+#[derive(Clone, Debug, Default)]
+struct Waited(Arc<Mutex<Option<Since>>>);
+
+/// The last answer: when it was given in real time and in the account's, and the wait that it asked for.
+#[derive(Clone, Copy, Debug)]
+struct Since {
+    real: std::time::Instant,
+    account: Timestamp,
+    asked: Duration,
+}
+
+impl Waited {
+    /// By how much the account's clock has to follow a caller who has waited as long as it was to. No further: how busy
+    /// this machine is does not count.
+    fn behind(&self, now: Timestamp) -> Duration {
+        let Some(since) = *self.0.lock().unwrap_or_else(PoisonError::into_inner) else { return Duration::ZERO };
+        let passed = Duration::try_from(now.duration_since(since.account)).unwrap_or_default();
+        if since.real.elapsed() >= since.asked { since.asked.saturating_sub(passed) } else { Duration::ZERO }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "who calls over a port may live in real time")]
+    fn answered(&self, now: Timestamp, asked: Duration) {
+        let since = Since { real: std::time::Instant::now(), account: now, asked };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(since);
+    }
+}
+
+async fn connection(slack: Slack, stream: TcpStream, pace: Pace, waited: Waited) {
     let service = service_fn(move |request| {
-        let slack = slack.clone();
-        async move { served(&slack, request).await }
+        let (slack, waited) = (slack.clone(), waited.clone());
+        async move { served(&slack, request, pace, &waited).await }
     });
     // A connection that breaks is its client's affair.
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
-async fn served(slack: &Slack, request: http::Request<Incoming>) -> Result<http::Response<Full<Bytes>>, hyper::Error> {
+async fn served(
+    slack: &Slack,
+    request: http::Request<Incoming>,
+    pace: Pace,
+    waited: &Waited,
+) -> Result<http::Response<Full<Bytes>>, hyper::Error> {
     let (head, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
     let authorization = head.headers.get("authorization").and_then(|value| value.to_str().ok());
     let asked = Asked::new(head.method.as_str(), head.uri.path(), authorization, &body);
+    if pace == Pace::Stepped {
+        pace.pass(waited.behind(slack.clock.now())).await;
+    }
+    pace.pass(LATENCY).await;
     let answered = slack.answer(&asked).unwrap_or_else(|| Answered::text(503, "service unavailable"));
+    waited.answered(slack.clock.now(), answered.retry_after.unwrap_or(Duration::from_secs(1)));
     let mut response = http::Response::new(Full::new(Bytes::from(answered.body.clone())));
     *response.status_mut() = http::StatusCode::from_u16(answered.status).unwrap_or_default();
     for (name, value) in answered.headers() {

@@ -152,7 +152,7 @@ async fn it_is_served_on_a_port() {
     let slack = slack();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(slack.clone().serve(listener));
+    tokio::spawn(slack.clone().serve(listener, crate::Pace::Slept));
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let body = r#"{"text": "over the wire"}"#;
     let request = format!(

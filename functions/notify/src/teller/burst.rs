@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use futures::StreamExt as _;
 use wharf_events::Notice;
 use wharf_shell::Invocation;
 
 use super::plan::Job;
-use super::{Slacked, Teller};
+use super::{AT_ONCE, Slacked, Teller, Verdict};
 use crate::channel::Channel;
 use crate::message::Message;
 use crate::slack::Ask;
-use crate::thread::{Post, Shape};
+use crate::thread::{Post, Shape, Thread};
 
 impl Teller {
     /// Tells Slack all of it in as few messages as it fits into: of each subject, how it stands at the end.
@@ -20,7 +21,7 @@ impl Teller {
         jobs: &mut [Job<'_>],
         slacked: &mut Slacked,
         invocation: &Invocation,
-    ) {
+    ) -> Vec<Verdict> {
         let mut last: BTreeMap<&str, usize> = BTreeMap::new();
         for (n, job) in jobs.iter().enumerate().filter(|(_, job)| job.for_slack()) {
             last.insert(&job.notice.subject, n);
@@ -56,7 +57,18 @@ impl Teller {
         for job in jobs.iter_mut().filter(|job| job.for_slack()) {
             job.slack = Err("a part of the digest before it could not be posted".to_owned());
         }
+        let threads = lines.iter().filter_map(|n| {
+            let (job, telling) = (&jobs[*n], jobs[*n].telling.as_ref()?);
+            let post = slacked.posts.get(&job.notice.subject).cloned().flatten();
+            (job.slack == Ok(true)).then(|| (&job.notice.subject, Thread { post, ..telling.next.clone() }))
+        });
+        let threads = futures::stream::iter(threads)
+            .map(async |(subject, thread)| self.remember(subject, &thread, invocation).await);
+        threads.buffered(AT_ONCE).for_each(std::future::ready).await;
+        let ends = futures::stream::iter(jobs.iter()).map(|job| self.finish(job, invocation));
+        let ends = ends.buffered(AT_ONCE).collect().await;
         self.edit(channel, jobs, &lines, slacked, invocation).await;
+        ends
     }
 
     /// Brings the messages of subjects that have one of their own up to date. That they are told is settled by then:

@@ -2,6 +2,7 @@
 
 mod cases;
 mod channel;
+mod death;
 mod routes;
 mod story;
 
