@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::commands::{
-    apply, completions, deploy, destroy, drift, env, exec, history, import, logs, outputs, plan, policy, rollback, run,
-    sandbox, unlock,
+    apply, check_snapshots, completions, deploy, destroy, drift, env, exec, history, import, logs, outputs, plan,
+    policy, rollback, run, sandbox, unlock,
 };
 
 /// Stands up and keeps a production AWS platform for containerised web applications.
 ///
 /// AWS itself is the state: there is no state file. Exit codes: 0 done, 1 AWS refused or a step failed, 2 the stack
-/// file or the command line is wrong (`drift`: there is some), 3 a conflict (locked, moved, not ours, protected),
+/// file or the command line is wrong (`drift`, `check-snapshots`: something is not as it should be), 3 a conflict (locked, moved, not ours, protected),
 /// 4 a fault of wharf's own, 130 interrupted. `run` and `exec` end as what they run does.
 #[derive(Debug, Parser)]
 #[command(name = "wharf", version, propagate_version = true, disable_help_subcommand = true)]
@@ -78,6 +78,8 @@ pub enum Command {
     Destroy(destroy::Arguments),
     /// Show what was changed outside of wharf; exit code 2 if anything was
     Drift(drift::Arguments),
+    /// Check snapshots and backups; exit code 2 if a demand does not hold or could not be seen
+    CheckSnapshots(check_snapshots::Arguments),
     /// Bring out another image of a service, and wait until it runs
     Deploy(deploy::Arguments),
     /// Bring out the image that a service ran before

@@ -22,6 +22,12 @@ fn now() -> Timestamp {
     Timestamp::now()
 }
 
+/// The time of day.
+#[must_use]
+pub fn time_of_day() -> Timestamp {
+    now()
+}
+
 /// The time since 1970.
 #[must_use]
 pub fn since_epoch() -> Duration {

@@ -238,9 +238,8 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Puts an object there behind everyone's back, for the tests of what others make.
-    #[cfg(test)]
-    pub(crate) fn plant(&self, resource: Resource) {
+    /// Puts an object there behind everyone's back: what others make, and no call that is simulated does.
+    pub fn plant(&self, resource: Resource) {
         let mut account = self.settled();
         let (kind, id) = (resource.kind, resource.id.clone());
         account.store.put_at_once(kind, &id, Some(resource));

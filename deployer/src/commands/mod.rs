@@ -2,6 +2,7 @@
 
 pub mod apply;
 mod check;
+pub mod check_snapshots;
 pub mod completions;
 mod context;
 pub mod deploy;
@@ -36,7 +37,7 @@ use context::Context;
 pub enum Done {
     /// All is well.
     Well,
-    /// There is drift.
+    /// There is drift, or a demand that does not hold or could not be seen.
     Drift,
     /// Steps failed; the report has said which.
     Failed,
@@ -97,6 +98,7 @@ async fn calling(command: &Command, context: &Context<'_>) -> Result<Done, Stop>
         Command::Apply(arguments) => apply::apply(arguments, context).await,
         Command::Destroy(arguments) => destroy::destroy(arguments, context).await,
         Command::Drift(arguments) => drift::drift(arguments, context).await,
+        Command::CheckSnapshots(arguments) => check_snapshots::check_snapshots(arguments, context).await,
         Command::Deploy(arguments) => deploy::deploy(arguments, context).await,
         Command::Rollback(arguments) => rollback::rollback(arguments, context).await,
         Command::Status => status::status(context).await,

@@ -1,6 +1,7 @@
 //! The platform: what a stack file becomes, module by module. Each reads like its part of the architecture diagram.
 
 mod builder;
+mod checks;
 mod cluster;
 mod database;
 mod edge;
@@ -17,6 +18,7 @@ mod trust;
 pub(crate) mod variables;
 
 pub use builder::{BuildError, Builder};
+pub use checks::demands;
 pub(crate) use services::log_group_name as service_log_group;
 
 use std::collections::BTreeMap;

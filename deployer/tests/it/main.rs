@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 mod account;
+mod backups;
 mod canary;
 mod functions;
 mod life;

@@ -33,6 +33,8 @@ mod invocation;
 pub mod log;
 pub mod metrics;
 mod run;
+#[cfg(test)]
+mod tests_of_the_loop;
 
 pub use environment::{Environment, SettingError, variable};
 pub use fault::{Fault, chain};

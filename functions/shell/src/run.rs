@@ -74,7 +74,8 @@ pub async fn run<F: Function>(
         tracing::error!(kind = fault.kind, reason = fault.message, "the function is set up wrongly");
     }
     let dated = Dated::default();
-    let handle = |event: LambdaEvent<Value>| answer(&function, event, dated.take());
+    // Boxed: what a function does is a deeply nested type, and the loop's own layers come on top.
+    let handle = |event: LambdaEvent<Value>| Box::pin(answer(&function, event, dated.take()));
     let note = |invocation: LambdaInvocation| {
         dated.keep(&invocation);
         invocation

@@ -1,6 +1,8 @@
 //! Functions as processes of their own behind the sandbox's Lambda: the loop and the host against each other, under
 //! tokio's paused time, in which the account's clock may only go as far as its calls take.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;

@@ -242,7 +242,7 @@ impl Woken {
             let (hour, minute) = at.split_once(':').unwrap_or((at.as_str(), "0"));
             let [hour, minute] = [hour, minute].map(|number| number.parse::<u8>().unwrap_or_default());
             let daily = format!("cron({minute} {hour} * * ? *)");
-            let schedule = sending(&daily, "checks the snapshots", function.arn().text(), check_snapshots::INPUT);
+            let schedule = sending(&daily, "checks the snapshots", function.arn().text(), wharf_check_snapshots::INPUT);
             b.add("reactions.check", schedule)?;
         }
         Ok(())

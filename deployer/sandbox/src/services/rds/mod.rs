@@ -2,6 +2,7 @@
 
 mod automated_backup;
 mod change;
+mod cluster;
 mod emitted;
 mod engine;
 mod engine_answers;
@@ -13,6 +14,7 @@ mod parameter_group;
 mod remove;
 mod settings;
 mod snapshot;
+mod snapshot_attribute;
 mod subnet_group;
 mod tags;
 mod windows;
@@ -54,6 +56,10 @@ pub(crate) static SERVICE: Service = Service {
         write("CreateDBSnapshot", snapshot::create),
         read_one("DescribeDBSnapshots", snapshot::describe),
         write("DeleteDBSnapshot", snapshot::delete),
+        read_one("DescribeDBSnapshotAttributes", snapshot_attribute::describe),
+        read_one("DescribeDBClusters", cluster::describe),
+        read_one("DescribeDBClusterSnapshots", cluster::describe_snapshots),
+        read_one("DescribeDBClusterSnapshotAttributes", snapshot_attribute::describe_of_cluster),
         read_one("DescribeDBInstanceAutomatedBackups", automated_backup::describe),
         write("DeleteDBInstanceAutomatedBackup", automated_backup::delete),
         read_one("DescribeDBEngineVersions", engine_answers::versions),
@@ -71,12 +77,18 @@ pub(crate) static SERVICE: Service = Service {
 
 /// What lists are called inside: query services name the elements of each list in their own way.
 const ELEMENTS: &[(&str, &str)] = &[
+    ("AttributeValues", "AttributeValue"),
     ("AvailabilityZones", "AvailabilityZone"),
+    ("DBClusterMembers", "DBClusterMember"),
+    ("DBClusterSnapshotAttributes", "DBClusterSnapshotAttribute"),
+    ("DBClusterSnapshots", "DBClusterSnapshot"),
+    ("DBClusters", "DBCluster"),
     ("DBEngineVersions", "DBEngineVersion"),
     ("DBInstanceAutomatedBackups", "DBInstanceAutomatedBackup"),
     ("DBInstances", "DBInstance"),
     ("DBParameterGroups", "DBParameterGroup"),
     ("DBSecurityGroups", "DBSecurityGroup"),
+    ("DBSnapshotAttributes", "DBSnapshotAttribute"),
     ("DBSnapshots", "DBSnapshot"),
     ("DBSubnetGroups", "DBSubnetGroup"),
     ("OptionGroupMemberships", "OptionGroupMembership"),
@@ -168,7 +180,14 @@ struct Noun {
     words: (&'static str, &'static str),
 }
 
-static NOUNS: &[&Noun] = &[&subnet_group::GROUP, &parameter_group::GROUP, &instance::INSTANCE, &snapshot::SNAPSHOT];
+static NOUNS: &[&Noun] = &[
+    &subnet_group::GROUP,
+    &parameter_group::GROUP,
+    &instance::INSTANCE,
+    &snapshot::SNAPSHOT,
+    &cluster::CLUSTER,
+    &cluster::SNAPSHOT,
+];
 
 /// The ARN of an object of RDS's.
 pub(crate) fn arn_of(ctx: &Ctx<'_>, resource: &Resource) -> Option<String> {
@@ -243,3 +262,5 @@ fn tagged(resource: &Resource) -> Map<String, Value> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_clusters;

@@ -5,13 +5,13 @@ use std::collections::VecDeque;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::{Arc, Mutex};
 
+use crate::{Environment, Fault, Function, Invocation, variable};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
-use wharf_shell::{Environment, Fault, Function, Invocation, variable};
 
 const SECRET: &str = "hunter2-hunter2-hunter2";
 const TRACE: &str = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1";
@@ -50,7 +50,7 @@ fn build(environment: &Environment) -> Result<Obedient, Fault> {
 #[test]
 #[ignore = "it is what the other tests start as a process of its own"]
 fn the_function_itself() {
-    assert_eq!(wharf_shell::block_on(wharf_shell::serve("obedient", build)), ExitCode::SUCCESS);
+    assert_eq!(crate::block_on(crate::serve("obedient", build)), ExitCode::SUCCESS);
 }
 
 /// A request that came to the server.
@@ -127,7 +127,7 @@ async fn invoke(events: &[&str], table: &str) -> Outcome {
         }
     });
     let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "the_function_itself", "--ignored", "--nocapture"])
+        .args(["--exact", "tests_of_the_loop::the_function_itself", "--ignored", "--nocapture"])
         .envs([
             ("AWS_LAMBDA_RUNTIME_API", address.to_string().as_str()),
             ("AWS_LAMBDA_FUNCTION_NAME", "f"),
