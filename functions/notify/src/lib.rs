@@ -38,8 +38,8 @@ pub struct Ways {
     pub stack: String,
     /// The stack's table.
     pub table: String,
-    /// The ARN of the topic that people listen to.
-    pub alerts: String,
+    /// The ARN of the topic that people listen to, if there is one.
+    pub alerts: Option<String>,
     /// Slack, if people have it.
     pub slack: Option<SlackSettings>,
     /// Where Slack's methods are: [`API`].
@@ -53,7 +53,8 @@ impl Teller {
     #[must_use]
     pub fn of(ways: &Ways) -> Self {
         let table = Table::new(aws_sdk_dynamodb::Client::new(&ways.aws), &ways.table);
-        let people = People::new(aws_sdk_sns::Client::new(&ways.aws), &ways.alerts, &ways.stack);
+        let sns = || aws_sdk_sns::Client::new(&ways.aws);
+        let people = ways.alerts.as_ref().map(|topic| People::new(sns(), topic, &ways.stack));
         let channel = ways.slack.as_ref().map(|settings| {
             let vault = Vault::new(aws_sdk_ssm::Client::new(&ways.aws), &settings.secret);
             let slack = Slack::new(ways.connector.clone(), &ways.api, vault, settings.channel.clone());

@@ -47,7 +47,7 @@ pub enum Verdict {
 #[derive(Debug)]
 pub struct Teller {
     table: Table,
-    people: People,
+    people: Option<People>,
     channel: Option<Channel>,
     mention: Option<Mention>,
 }
@@ -61,12 +61,20 @@ struct Slacked {
 }
 
 impl Teller {
-    pub(crate) fn new(table: Table, people: People, channel: Option<Channel>, mention: Option<Mention>) -> Self {
+    pub(crate) fn new(
+        table: Table,
+        people: Option<People>,
+        channel: Option<Channel>,
+        mention: Option<Mention>,
+    ) -> Self {
         Self { table, people, channel, mention }
     }
 
     /// Tells all of it, in the order in which it happened. What became of each, in the order given.
     pub async fn tell(&self, news: &[News], invocation: &Invocation) -> Vec<Verdict> {
+        if self.people.is_none() && self.channel.is_none() {
+            return news.iter().map(|_| Verdict::Ignored("nobody is set to be told".to_owned())).collect();
+        }
         let claims = Box::pin(self.claims(news, invocation)).await;
         let threads = Box::pin(self.threads(news)).await;
         let Planned { mut jobs, mut verdicts, done, noted } = plan::plan(news, &claims, &threads);
@@ -123,6 +131,10 @@ impl Teller {
     /// Letters come first: they depend on nobody. Each is written down as sent before the next, so that whoever comes
     /// after a death repeats one at most.
     async fn write_letters(&self, jobs: &mut [Job<'_>], invocation: &Invocation) {
+        let Some(people) = &self.people else {
+            jobs.iter_mut().for_each(|job| job.people = Ok(true));
+            return;
+        };
         for job in jobs.iter_mut() {
             if job.people == Ok(false) && !self.wants_letter(job) {
                 job.people = Ok(true);
@@ -131,12 +143,12 @@ impl Teller {
         let mut open: Vec<&mut Job<'_>> = jobs.iter_mut().filter(|job| job.people == Ok(false)).collect();
         if open.len() > MANY {
             let notices: Vec<&Notice> = open.iter().map(|job| job.notice).collect();
-            let sent = self.people.send(&Letter::digest(&notices, self.people.stack())).await;
+            let sent = people.send(&Letter::digest(&notices, people.stack())).await;
             open.iter_mut().for_each(|job| job.people = sent.clone().map(|()| true));
             return;
         }
         for job in open {
-            job.people = self.people.send(&Letter::of(job.notice, self.people.stack())).await.map(|()| true);
+            job.people = people.send(&Letter::of(job.notice, people.stack())).await.map(|()| true);
             if job.people == Ok(true) && job.for_slack() {
                 let written = self.table.written(&job.notice.key, invocation.now()).await;
                 warn_of(&job.notice.key, written);

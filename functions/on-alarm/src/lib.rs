@@ -19,7 +19,7 @@ use crate::told::{Part, outcome};
 /// The function's name, after that of its stack.
 pub const NAME: &str = "on-alarm";
 
-/// The ARN of the topic that people listen to.
+/// The ARN of the topic that people listen to, if there is one.
 const ALERTS: &str = "WHARF_ALERTS";
 /// Slack, as JSON.
 const SLACK: &str = "WHARF_SLACK";
@@ -31,7 +31,7 @@ const SLACK_API: &str = "WHARF_SLACK_API";
 pub struct OnAlarm {
     teller: Teller,
     stack: String,
-    alerts: String,
+    alerts: Option<String>,
 }
 
 /// All of the function's `main`.
@@ -55,7 +55,7 @@ impl OnAlarm {
             aws: environment.aws()?,
             stack: environment.required(variable::STACK)?.to_owned(),
             table: environment.required(variable::TABLE)?.to_owned(),
-            alerts: environment.required(ALERTS)?.to_owned(),
+            alerts: environment.get(ALERTS).map(str::to_owned),
             slack: environment.json::<SlackSettings>(SLACK)?,
             api: environment.get(SLACK_API).unwrap_or(API).to_owned(),
             connector: SharedHttpConnector::new(Https::default()),
@@ -85,7 +85,7 @@ impl OnAlarm {
     /// Reads one thing that arrived: what there is to tell of it goes to the news.
     fn read(&self, arrival: &Arrival, news: &mut Vec<News>, invocation: &Invocation) -> Part {
         // Whoever subscribes the queue to the topic for people must not make the function tell for ever.
-        if arrival.topic.as_ref() == Some(&self.alerts) {
+        if arrival.topic.is_some() && arrival.topic == self.alerts {
             return Part::Ignored("this function told it itself".to_owned());
         }
         match wharf_events::tell(arrival, invocation.now()) {

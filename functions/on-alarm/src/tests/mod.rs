@@ -24,7 +24,11 @@ use super::*;
 enum Way {
     Webhook,
     Bot,
+    /// People have the topic alone.
     None,
+    /// People have Slack alone, by its webhook.
+    Alone,
+    Nobody,
 }
 
 /// An account with the function's table and topic, a Slack, and the function.
@@ -71,8 +75,8 @@ impl World {
             aws,
             stack: "shop".to_owned(),
             table: "wharf-shop".to_owned(),
-            alerts: topic.topic_arn.unwrap(),
-            slack: (way != Way::None).then(|| serde_json::from_value(settings).unwrap()),
+            alerts: topic.topic_arn.filter(|_| !matches!(way, Way::Alone | Way::Nobody)),
+            slack: (!matches!(way, Way::None | Way::Nobody)).then(|| serde_json::from_value(settings).unwrap()),
             api: "https://slack.example.com/api".to_owned(),
             connector: SharedHttpConnector::new(slack.http_client()),
         };
@@ -85,8 +89,8 @@ impl World {
     /// Puts the secret that Slack knows into the parameter.
     async fn store_secret(&self) {
         let secret = match self.way {
-            Way::Webhook => self.slack.webhook("https://hooks.slack.com"),
-            Way::Bot | Way::None => self.slack.token(),
+            Way::Webhook | Way::Alone => self.slack.webhook("https://hooks.slack.com"),
+            Way::Bot | Way::None | Way::Nobody => self.slack.token(),
         };
         let put = self.ssm.put_parameter().name(SECRET).r#type(ParameterType::SecureString);
         put.value(secret).overwrite(true).send().await.unwrap();

@@ -86,6 +86,16 @@ async fn without_slack_everything_is_a_letter() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_a_topic_slack_is_told_alone_and_without_either_nobody() {
+    let world = World::new(Way::Alone).await;
+    assert!(world.one(&signal("m-1", &rings("a", 0))).await.is_empty());
+    assert_eq!((world.messages().len(), world.letters().len()), (1, 0));
+    let world = World::new(Way::Nobody).await;
+    let answer = world.invoke(sample("alarm-direct.json")).await.unwrap();
+    assert_eq!(answer, json!({"outcome": "ignored", "reason": "nobody is set to be told"}));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_it_told_people_is_not_told_again() {
     let world = World::new(Way::Bot).await;
     world.one(&signal("m-1", &rings("a", 0))).await;
