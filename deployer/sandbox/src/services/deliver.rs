@@ -6,10 +6,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{lambda, sns, sqs};
+use super::{ecs, iam, lambda, sns, sqs};
 use crate::account::Ctx;
+use crate::authorise::Grant;
 use crate::clock::later;
-use crate::error::ApiError;
+use crate::error::{ApiError, refuse};
+use crate::principal;
 use crate::store::{Resource, Store, Timer};
 
 /// From whom a delivery comes, and what the target is told besides its body.
@@ -23,11 +25,69 @@ pub(crate) struct Origin<'a> {
     pub(crate) subject: Option<&'a str>,
     /// The attributes with which a queue gets it.
     pub(crate) attributes: Option<&'a Map<String, Value>>,
+    /// The role in which it delivers, where it was given one.
+    pub(crate) role: Option<Role<'a>>,
+    /// How a cluster runs the task that is delivered to it.
+    pub(crate) task: Option<Task<'a>>,
 }
 
-/// Delivers now.
+/// The role in which a service delivers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Role<'a> {
+    /// The role's ARN.
+    pub(crate) arn: &'a str,
+    /// For what the service assumes it, which the role's trust policy may ask for.
+    pub(crate) source: &'a str,
+}
+
+/// How a task is run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Task<'a> {
+    /// The `EcsParameters` of the target.
+    pub(crate) parameters: &'a Value,
+    /// Who ECS says has started it.
+    pub(crate) started_by: &'a str,
+}
+
+/// Delivers now: in a role where there is one, else as the service.
 pub(crate) fn deliver(ctx: &mut Ctx<'_>, target: &str, body: &str, origin: &Origin<'_>) -> Result<(), ApiError> {
-    match target.split(':').nth(2).unwrap_or_default() {
+    match &origin.role {
+        Some(role) => in_role(ctx, target, body, origin, role),
+        None => as_service(ctx, target, body, origin),
+    }
+}
+
+fn service_of(target: &str) -> &str {
+    target.split(':').nth(2).unwrap_or_default()
+}
+
+fn in_role(ctx: &mut Ctx<'_>, target: &str, body: &str, origin: &Origin<'_>, role: &Role<'_>) -> Result<(), ApiError> {
+    let found = iam::role_by_arn(ctx, role.arn).filter(|found| iam::trusts_for(found, origin.service, role.source));
+    let found = found.ok_or_else(|| {
+        let message = format!("{} is not authorized to assume role {}", origin.service, role.arn);
+        ApiError::with_status(403, "AccessDenied", message)
+    })?;
+    let session = origin.source.rsplit('/').next().unwrap_or_default();
+    principal::acting(ctx, &found, session, |ctx| match service_of(target) {
+        "sqs" => {
+            let attributes = origin.attributes.cloned().unwrap_or_default();
+            sqs::put_as_caller(ctx, target, body, attributes).map(drop)
+        }
+        "sns" => sns::as_caller(ctx, target, body).map(drop),
+        "lambda" => {
+            ctx.authorise(Grant::new("lambda:InvokeFunction", target))?;
+            lambda::invoke_async(ctx, target, body).map(drop)
+        }
+        "ecs" => {
+            let task = origin.task.ok_or_else(|| refuse("InvalidParameter", "EcsParameters are missing."))?;
+            ecs::run_for(ctx, target, task.parameters, task.started_by)
+        }
+        other => Err(ApiError::not_simulated(format!("deliveries to the service {other}"))),
+    })
+}
+
+fn as_service(ctx: &mut Ctx<'_>, target: &str, body: &str, origin: &Origin<'_>) -> Result<(), ApiError> {
+    match service_of(target) {
         "sqs" => {
             let sender = sqs::Sender { service: origin.service, source: origin.source };
             let attributes = origin.attributes.cloned().unwrap_or_default();
@@ -67,16 +127,23 @@ pub(crate) struct Parcel {
     pub(crate) oldest: i64,
     /// The queue for what could not be delivered, and what is put there.
     pub(crate) letters: Option<(String, String)>,
+    /// The role in which it is delivered, and for what the service assumes that.
+    pub(crate) role: Option<(String, String)>,
+    /// How a cluster runs the task that is delivered to it, and who has started it.
+    pub(crate) task: Option<(Value, String)>,
 }
 
 /// Sends a parcel. In bad weather it may be overtaken.
 pub(crate) fn send(ctx: &mut Ctx<'_>, parcel: &Parcel) {
     let id = ctx.account.rng.uuid();
     let (letters, letter) = parcel.letters.clone().unzip();
+    let (role, assumed_for) = parcel.role.clone().unzip();
+    let (task, started_by) = parcel.task.clone().unzip();
     let kept = json!({
         "_gone": true, "service": parcel.service, "from": parcel.from, "to": parcel.to, "body": parcel.body,
         "subject": parcel.subject, "attributes": parcel.attributes, "most": parcel.most, "oldest": parcel.oldest,
-        "letters": letters, "letter": letter, "attempts": 0,
+        "letters": letters, "letter": letter, "attempts": 0, "role": role, "assumedFor": assumed_for, "task": task,
+        "startedBy": started_by,
     });
     let kept = ctx.resource(parcel.kind, id.clone(), kept);
     ctx.insert(kept);
@@ -120,10 +187,14 @@ pub(crate) fn arrive(
     let fate = match parcel.attrs["letters"].as_str() {
         None => Fate::Dropped { refused: false },
         Some(queue) => {
-            let sender = sqs::Sender { service, source: parcel.text("from") };
-            let letter = parcel.text("letter");
-            match sqs::put_by_service(ctx, queue, &sender, letter, say(&parcel, &error)) {
-                Ok(_) => Fate::Buried,
+            let said = say(&parcel, &error);
+            let mut origin = origin(&parcel, service);
+            origin.attributes = Some(&said);
+            // A rule puts its dead letters there as the service, whatever role its target has.
+            // <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html#eb-dlq-perms>
+            origin.role = origin.role.filter(|_| service != "events.amazonaws.com");
+            match deliver(ctx, queue, parcel.text("letter"), &origin) {
+                Ok(()) => Fate::Buried,
                 Err(_) => Fate::Dropped { refused: true },
             }
         }
@@ -149,13 +220,20 @@ fn attempt(ctx: &mut Ctx<'_>, parcel: &Resource, service: &'static str) -> Resul
     }
     let invalid = || ApiError::with_status(400, "INVALID_JSON", "No JSON could be made for the target.");
     let body = parcel.attrs["body"].as_str().ok_or_else(invalid)?;
-    let origin = Origin {
+    deliver(ctx, parcel.text("to"), body, &origin(parcel, service))
+}
+
+fn origin<'a>(parcel: &'a Resource, service: &'static str) -> Origin<'a> {
+    let role = parcel.attrs["role"].as_str();
+    let task = parcel.attrs.get("task").filter(|task| !task.is_null());
+    Origin {
         service,
         source: parcel.text("from"),
         subject: parcel.attrs["subject"].as_str(),
         attributes: parcel.attrs["attributes"].as_object(),
-    };
-    deliver(ctx, parcel.text("to"), body, &origin)
+        role: role.map(|arn| Role { arn, source: parcel.text("assumedFor") }),
+        task: task.map(|parameters| Task { parameters, started_by: parcel.text("startedBy") }),
+    }
 }
 
 /// Tries again later, ever more seldom, unless it was often or long enough.

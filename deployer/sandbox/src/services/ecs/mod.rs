@@ -50,7 +50,7 @@ use crate::weather::Bucket;
 use serde_json::{Value, json};
 
 pub(crate) use behaviour::put as put_behaviour;
-pub(crate) use task_run::{Scheduled, run_scheduled};
+pub(crate) use task_run::run_for;
 
 pub(crate) static SERVICE: Service = Service {
     name: "ecs",

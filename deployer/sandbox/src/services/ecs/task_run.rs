@@ -126,36 +126,49 @@ fn check_names(definition: &Resource, overrides: &Value) -> Result<(), ApiError>
     Ok(())
 }
 
-/// A task that EventBridge Scheduler starts.
-pub(crate) struct Scheduled<'a> {
-    pub(crate) cluster: &'a str,
-    pub(crate) task_definition: &'a str,
-    pub(crate) providers: Vec<String>,
-    pub(crate) subnets: Vec<Value>,
-    pub(crate) security_groups: Vec<Value>,
-    pub(crate) started_by: &'a str,
-}
-
-/// Starts it; tells whether it found a place.
-pub(crate) fn run_scheduled(ctx: &mut Ctx<'_>, wanted: &Scheduled<'_>) -> bool {
-    let Some(definition) = definition::find(ctx, wanted.task_definition) else { return false };
-    let cluster = super::name_in(wanted.cluster);
-    let network = json!({"subnets": wanted.subnets, "securityGroups": wanted.security_groups});
-    let new = New {
-        cluster: &cluster,
-        definition: &definition,
-        group: format!("family:{}", definition.text("family")),
-        started_by: wanted.started_by.to_owned(),
-        launch: if wanted.providers.is_empty() { Launch::Ec2 } else { Launch::Providers(wanted.providers.clone()) },
-        network: json!({"awsvpcConfiguration": network}),
-        overrides: json!({}),
-        exec: false,
-        tags: Tags::new(),
-        service: None,
-        targets: Vec::new(),
-        registries: Vec::new(),
-    };
-    matches!(task::start(ctx, new), Ok(Ok(_)))
+/// Runs the tasks that a target of EventBridge or of its Scheduler names, in the role that now acts.
+/// <https://docs.aws.amazon.com/scheduler/latest/APIReference/API_EcsParameters.html>
+pub(crate) fn run_for(
+    ctx: &mut Ctx<'_>,
+    cluster_arn: &str,
+    parameters: &Value,
+    started_by: &str,
+) -> Result<(), ApiError> {
+    let named = parameters["TaskDefinitionArn"].as_str().unwrap_or_default();
+    ctx.authorise(Grant::new("ecs:RunTask", named).key("ecs:cluster", cluster_arn))?;
+    let definition = definition::find(ctx, named).ok_or_else(|| invalid("TaskDefinition not found."))?;
+    for role in ["taskRoleArn", "executionRoleArn"] {
+        let role = definition.text(role).to_owned();
+        if !role.is_empty() {
+            iam::authorise_pass(ctx, &role, "ecs-tasks.amazonaws.com")?;
+        }
+    }
+    let cluster = super::name_in(cluster_arn);
+    let network = &parameters["NetworkConfiguration"]["awsvpcConfiguration"];
+    let list = |name: &str| network[name].as_array().cloned().unwrap_or_default();
+    let strategy = parameters["CapacityProviderStrategy"].as_array().cloned().unwrap_or_default();
+    let providers: Vec<String> =
+        strategy.iter().filter_map(|item| item["capacityProvider"].as_str().map(str::to_owned)).collect();
+    for _ in 0..parameters["TaskCount"].as_i64().unwrap_or(1).clamp(1, 10) {
+        let new = New {
+            cluster: &cluster,
+            definition: &definition,
+            group: format!("family:{}", definition.text("family")),
+            started_by: started_by.to_owned(),
+            launch: if providers.is_empty() { Launch::Ec2 } else { Launch::Providers(providers.clone()) },
+            network: json!({"awsvpcConfiguration": {"subnets": list("Subnets"), "securityGroups": list("SecurityGroups")}}),
+            overrides: json!({}),
+            exec: parameters["EnableExecuteCommand"] == true,
+            tags: Tags::new(),
+            service: None,
+            targets: Vec::new(),
+            registries: Vec::new(),
+        };
+        if let Err(nowhere) = task::start(ctx, new)? {
+            return Err(refuse("RunTaskFailure", nowhere.words()));
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn stop(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {

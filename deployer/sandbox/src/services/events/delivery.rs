@@ -33,6 +33,8 @@ pub(super) fn start(ctx: &mut Ctx<'_>, rule: &Resource, target: &Value, event: &
         most: number("MaximumRetryAttempts", 185),
         oldest: number("MaximumEventAgeInSeconds", 86_400),
         letters,
+        role: target["RoleArn"].as_str().map(|role| (role.to_owned(), rule.text("Arn").to_owned())),
+        task: target.get("EcsParameters").map(|task| (task.clone(), format!("events-rule/{}", rule.id))),
     };
     deliver::send(ctx, &parcel);
 }

@@ -35,7 +35,7 @@ pub(super) fn run(ctx: &mut Ctx<'_>, before: &Resource, alarm: &Resource) {
         let subject: String =
             format!("{state}: \"{name}\" in {}", region_name(&ctx.account.region)).chars().take(100).collect();
         let source = alarm.text("AlarmArn");
-        let origin = Origin { service, source, subject: Some(&subject), attributes: None };
+        let origin = Origin { service, source, subject: Some(&subject), attributes: None, role: None, task: None };
         let outcome = deliver::deliver(ctx, action, &body.to_string(), &origin);
         let summary = match &outcome {
             Ok(()) => format!("Successfully executed action {action}"),

@@ -1,5 +1,6 @@
-//! EventBridge Scheduler: schedules in groups, which run ECS tasks at their times.
+//! EventBridge Scheduler: schedules in groups, which run tasks, invoke functions and send messages at their times.
 
+mod delivery;
 mod expression;
 mod group;
 mod run;
@@ -87,6 +88,7 @@ const SCHEDULES: &[(&str, &str)] = &[
 fn on_timer(ctx: &mut Ctx<'_>, timer: &Timer) {
     match timer.kind {
         group::KIND => group::gone(ctx, &timer.id),
+        delivery::KIND => delivery::on_timer(ctx, timer),
         _ => run::due(ctx, &timer.id),
     }
 }

@@ -1,4 +1,4 @@
-//! What a schedule does: it runs an ECS task, sends a message to a queue, or invokes a function.
+//! What a schedule invokes: an ECS task, a function, a queue or a topic.
 //! <https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-templated.html>
 
 use serde_json::{Value, json};
@@ -23,12 +23,17 @@ pub(super) fn read(ctx: &mut Ctx<'_>, input: &Input) -> Result<Value, ApiError> 
         return Err(invalid(message));
     }
     let mut answer = json!({"Arn": arn, "RoleArn": role, "RetryPolicy": retry(&target)?});
-    match target.object("EcsParameters") {
-        Some(ecs) if arn.contains(":ecs:") && arn.contains(":cluster/") => {
-            answer["EcsParameters"] = parameters(&ecs)?;
+    let ecs = target.object("EcsParameters");
+    let wrong = || invalid(format!("Provided Arn is not in correct format: {arn}"));
+    match (arn.split(':').nth(2).unwrap_or_default(), ecs) {
+        ("ecs", Some(ecs)) if arn.contains(":cluster/") => answer["EcsParameters"] = parameters(&ecs)?,
+        ("lambda" | "sqs" | "sns", None) if arn.ends_with(".fifo") => {
+            return Err(ApiError::not_simulated("FIFO queues and topics"));
         }
-        Some(_) => return Err(invalid(format!("Provided Arn is not in correct format: {arn}"))),
-        None => message(&arn, &target)?,
+        ("lambda" | "sqs" | "sns", None) if arn.split(':').count() >= 6 => {}
+        ("ecs" | "lambda" | "sqs" | "sns", _) => return Err(wrong()),
+        ("", _) => return Err(wrong()),
+        (other, _) => return Err(ApiError::not_simulated(format!("targets of schedules of the service {other}"))),
     }
     if let Some(text) = target.opt_str("Input") {
         answer["Input"] = text.into();
@@ -37,20 +42,6 @@ pub(super) fn read(ctx: &mut Ctx<'_>, input: &Input) -> Result<Value, ApiError> 
         answer["DeadLetterConfig"] = json!({"Arn": letters.string("Arn")?});
     }
     Ok(answer)
-}
-
-/// What is sent as it stands in the target, to a queue or a function.
-fn message(arn: &str, target: &Input) -> Result<(), ApiError> {
-    match arn.split(':').collect::<Vec<_>>().as_slice() {
-        ["arn", _, "sqs", _, _, queue] if queue.ends_with(".fifo") => {
-            Err(ApiError::not_simulated("schedules that send to FIFO queues"))
-        }
-        ["arn", _, "sqs", _, _, _] | ["arn", _, "lambda", _, _, "function", _] if target.has("Input") => Ok(()),
-        ["arn", _, "sqs", _, _, _] | ["arn", _, "lambda", _, _, "function", _] => {
-            Err(ApiError::not_simulated("schedules that send what Scheduler makes up itself"))
-        }
-        _ => Err(ApiError::not_simulated("targets of schedules other than ECS tasks, queues and functions")),
-    }
 }
 
 /// An event is tried for a day and 185 times unless the schedule says otherwise.

@@ -90,10 +90,98 @@ async fn a_schedule_sends_to_a_queue_what_its_role_lets_it_send() {
     let may_not = role(&sandbox, "may-not", "scheduler.amazonaws.com");
     scheduler(&sandbox, "POST", "/schedules/heard", target(&may, json!("wake up"))).unwrap();
     scheduler(&sandbox, "POST", "/schedules/unheard", target(&may_not, json!("psst"))).unwrap();
-    assert_eq!(code(scheduler(&sandbox, "POST", "/schedules/mute", target(&may, Value::Null))), "NotSimulated");
     tokio::time::advance(Duration::from_secs(301)).await;
     let receive = json!({"QueueUrl": url, "MaxNumberOfMessages": 10});
     let received = call(&sandbox, "sqs", "ReceiveMessage", receive).unwrap();
     let bodies: Vec<_> = received["Messages"].as_array().into_iter().flatten().map(|one| &one["Body"]).collect();
     assert_eq!(bodies, ["wake up"]);
+}
+
+const QUEUES: &str = "arn:aws:sqs:us-east-1:123456789012";
+
+/// Lets a role send to queues of these names.
+fn may_send(sandbox: &Sandbox, role: &str, queues: &[&str]) {
+    let on: Vec<String> = queues.iter().map(|name| format!("{QUEUES}:{name}")).collect();
+    let policy = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": on}]});
+    let parameters = [("RoleName", role), ("PolicyName", "send"), ("PolicyDocument", &policy.to_string())];
+    query(sandbox, "iam", "PutRolePolicy", &parameters).unwrap();
+}
+
+fn to_queue(sandbox: &Sandbox, name: &str, role: &str, more: Value) {
+    let mut target = json!({"Arn": format!("{QUEUES}:jobs"), "RoleArn": role});
+    target.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let input =
+        json!({"ScheduleExpression": "rate(5 minutes)", "FlexibleTimeWindow": {"Mode": "OFF"}, "Target": target});
+    scheduler(sandbox, "POST", &format!("/schedules/{name}"), input).unwrap();
+}
+
+fn messages(sandbox: &Sandbox, queue: &str) -> Vec<Value> {
+    let url = format!("https://sqs.us-east-1.amazonaws.com/123456789012/{queue}");
+    let input = json!({"QueueUrl": url, "MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"]});
+    let answer = call(sandbox, "sqs", "ReceiveMessage", input).unwrap();
+    answer["Messages"].as_array().cloned().unwrap_or_default()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_sends_its_input_to_a_queue_in_the_role_that_it_was_given() {
+    let sandbox = calm();
+    call(&sandbox, "sqs", "CreateQueue", json!({"QueueName": "jobs"})).unwrap();
+    let role = role(&sandbox, "send", "scheduler.amazonaws.com");
+    may_send(&sandbox, "send", &["jobs"]);
+    let input = "{\"wharf-reconcile\": 1, \"at\": \"<aws.scheduler.scheduled-time>\"}";
+    to_queue(&sandbox, "reconcile", &role, json!({"Input": input}));
+    tokio::time::advance(Duration::from_secs(310)).await;
+    let got = messages(&sandbox, "jobs");
+    assert_eq!(got.len(), 1);
+    assert_eq!(got[0]["Body"], "{\"wharf-reconcile\": 1, \"at\": \"2026-01-05T09:05:00Z\"}");
+    scheduler(&sandbox, "DELETE", "/schedules/reconcile", Value::Null).unwrap();
+    to_queue(&sandbox, "plain", &role, json!({}));
+    tokio::time::advance(Duration::from_secs(301)).await;
+    // The first message is in sight again by now.
+    let bodies: Vec<Value> = messages(&sandbox, "jobs")
+        .iter()
+        .map(|one| serde_json::from_str(one["Body"].as_str().unwrap()).unwrap())
+        .collect();
+    let event = bodies.iter().find(|body| body["source"] == "aws.scheduler").unwrap();
+    assert_eq!((&event["detail-type"], &event["detail"]), (&json!("Scheduled Event"), &json!("{}")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_role_may_not_send_is_a_dead_letter_or_lost_and_seen() {
+    let sandbox = calm();
+    for name in ["jobs", "dead"] {
+        call(&sandbox, "sqs", "CreateQueue", json!({"QueueName": name})).unwrap();
+    }
+    let role = role(&sandbox, "send", "scheduler.amazonaws.com");
+    let letters = json!({"Input": "{\"n\": 1}", "DeadLetterConfig": {"Arn": format!("{QUEUES}:dead")}});
+    to_queue(&sandbox, "reconcile", &role, letters);
+    tokio::time::advance(Duration::from_secs(310)).await;
+    let lost = sandbox.undelivered();
+    assert_eq!((lost.len(), lost[0].buried), (1, false), "not even its dead-letter queue may the role send to");
+    assert!(lost[0].why.contains("not authorized to perform: sqs:SendMessage"), "{}", lost[0].why);
+    may_send(&sandbox, "send", &["dead"]);
+    tokio::time::advance(Duration::from_secs(300)).await;
+    let letter = messages(&sandbox, "dead").pop().unwrap();
+    assert_eq!(letter["Body"], "{\"n\": 1}");
+    let said = |name: &str| letter["MessageAttributes"][name]["StringValue"].as_str().unwrap_or_default().to_owned();
+    assert_eq!(said("SCHEDULE_ARN"), "arn:aws:scheduler:us-east-1:123456789012:schedule/default/reconcile");
+    assert!(messages(&sandbox, "jobs").is_empty());
+}
+
+#[test]
+fn a_schedule_invokes_what_is_simulated_and_nothing_else() {
+    let sandbox = calm();
+    let role = role(&sandbox, "send", "scheduler.amazonaws.com");
+    let create = |arn: &str| {
+        let target = json!({"Arn": arn, "RoleArn": role});
+        let input =
+            json!({"ScheduleExpression": "rate(1 hour)", "FlexibleTimeWindow": {"Mode": "OFF"}, "Target": target});
+        code(scheduler(&sandbox, "POST", "/schedules/one", input))
+    };
+    assert_eq!(create("arn:aws:scheduler:::aws-sdk:ec2:stopInstances"), "NotSimulated");
+    assert_eq!(create("arn:aws:kinesis:us-east-1:123456789012:stream/s"), "NotSimulated");
+    assert_eq!(create("nonsense"), "ValidationException");
+    assert_eq!(create(CLUSTER), "ValidationException");
+    assert!(create("arn:aws:lambda:us-east-1:123456789012:function:check").starts_with("not refused"));
 }

@@ -52,6 +52,8 @@ pub(super) fn start(ctx: &mut Ctx<'_>, topic: &Resource, subscription: &Resource
         most: 100_015,
         oldest: 23 * 86_400,
         letters,
+        role: None,
+        task: None,
     };
     // Standard topics deliver at least once: <https://docs.aws.amazon.com/sns/latest/dg/SNSMessageDelivery.html>
     let twice = ctx.account.weather.duplicates;
