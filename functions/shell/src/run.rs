@@ -39,7 +39,8 @@ pub enum NotStarted {
 pub async fn serve<F: Function>(name: &str, build: impl FnOnce(&Environment) -> Result<F, Fault>) -> ExitCode {
     let environment = Environment::of_process();
     log::begin(&environment);
-    let Err(error) = run(&environment, build).instrument(tracing::info_span!("function", function = name)).await else {
+    let Err(error) = run(&environment, build).instrument(tracing::error_span!("function", function = name)).await
+    else {
         return ExitCode::SUCCESS;
     };
     tracing::error!(function = name, reason = chain(&error), "the function ends");
@@ -114,7 +115,8 @@ async fn answer<F: Function>(
     let (id, arn, trace) = (context.request_id, context.invoked_function_arn, context.xray_trace_id);
     let invocation = Invocation::new(id, arn, trace, handed, left.unwrap_or_default());
     let (request, trace) = (invocation.request_id.as_str(), invocation.trace.as_deref().unwrap_or_default());
-    let span = tracing::info_span!("invocation", request_id = request, correlation_id = request, trace_id = trace);
+    // Of the highest level, so that the ids are there whatever level is asked for.
+    let span = tracing::error_span!("invocation", request_id = request, correlation_id = request, trace_id = trace);
     async {
         let result = match function {
             Ok(function) => function.handle(payload, &invocation).await,
