@@ -29,6 +29,7 @@ impl Function for Obedient {
         match payload["do"].as_str() {
             Some("fail") => Err(Fault::new("Told", "as it was told")),
             Some("exit") => std::process::exit(7),
+            Some("flood") => Ok("x".repeat(7_000_000).into()),
             Some("hang") => std::future::pending().await,
             Some("call") => {
                 // What takes time here takes none in the account.
@@ -263,6 +264,18 @@ async fn a_program_that_is_not_there_fails_its_invocations() {
     world.hosts.run("obedient", Program::new("/bin/false"));
     let (error, answer) = world.invoke(json!({})).await;
     assert_eq!((error.as_deref(), &answer["errorType"]), (Some("Unhandled"), &json!("Runtime.ExitError")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_too_long_is_none() {
+    let world = World::new(11, 30).await;
+    let (error, answer) = world.invoke(json!({"do": "flood"})).await;
+    assert_eq!((error.as_deref(), &answer["errorType"]), (Some("Unhandled"), &json!("Function.ResponseSizeTooLarge")));
+    let long =
+        world.lambda.invoke().function_name("obedient").payload(Blob::new(format!("\"{}\"", "x".repeat(6_300_000))));
+    let refused = aws_sdk_lambda::Error::from(long.send().await.unwrap_err());
+    assert!(matches!(refused, aws_sdk_lambda::Error::RequestTooLargeException(_)), "{refused:?}");
+    assert_eq!(world.invoke(json!({})).await.0, None);
 }
 
 #[tokio::test]

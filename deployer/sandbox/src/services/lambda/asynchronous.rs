@@ -119,6 +119,12 @@ pub(super) fn finished(ctx: &mut Ctx<'_>, over: &Resource) {
     if over.attrs.get("error").is_none_or(Value::is_null) {
         let record = record(ctx, &event, &function, "Success", Some(over));
         destination::tell(ctx, &function, "OnSuccess", &record);
+        // Its queue gives out events once at least.
+        let twice = ctx.account.weather.duplicates;
+        if !event.flag("repeated") && ctx.account.rng.chance(twice) {
+            ctx.update(EVENT, &id, |event| event.set("repeated", true));
+            return again(ctx, &id, Duration::from_secs(1));
+        }
         return ctx.remove(EVENT, &id);
     }
     let failures = event.number("failures") + 1;

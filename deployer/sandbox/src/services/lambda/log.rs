@@ -72,9 +72,7 @@ fn write(ctx: &mut Ctx<'_>, function: &Resource, place: &Resource, lines: &[Stri
     if !may("PutLogEvents", format!("{arn}:log-stream:{stream}")) {
         return;
     }
-    for line in lines {
-        logs::append(ctx, group, stream, line);
-    }
+    logs::append_all(ctx, group, stream, lines);
 }
 
 /// A platform event of the JSON format.

@@ -5,11 +5,10 @@ use serde_json::Value;
 use crate::account::Ctx;
 use crate::services::monitoring;
 
-/// A value of one of Lambda's own metrics: of the function and of all functions.
+/// A value of one of Lambda's own metrics of a function.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html>
 pub(super) fn count(ctx: &mut Ctx<'_>, function: &str, name: &str, value: f64) {
-    monitoring::publish_now(ctx, "AWS/Lambda", name, &[("FunctionName", function)], value);
-    monitoring::publish_now(ctx, "AWS/Lambda", name, &[], value);
+    monitoring::tally(ctx, "AWS/Lambda", name, &[("FunctionName", function)], value);
 }
 
 /// A log line in CloudWatch's embedded metric format is as many metrics as it names. Its values count from when it was

@@ -212,7 +212,7 @@ fn result(request: &str, answer: &Answer, seconds: i64) -> (Option<&'static str>
 
 /// What came of an invocation whose caller waits for it.
 pub(crate) fn outcome(store: &Store, id: &str) -> Option<Value> {
-    let over = store.all(OVER).find(|one| one.id == id)?;
+    let over = store.get(OVER, id)?;
     Some(json!({
         "Payload": over.text("result"), "FunctionError": over.attrs.get("error"), "ExecutedVersion": LATEST,
         "LogResult": over.text("tail"),

@@ -22,6 +22,11 @@ const KEPT: usize = 1000;
 /// Writes a line into a stream of a group as a service does; the stream is made when it is not there. False, and
 /// nothing is written, when the group is not there.
 pub(crate) fn append(ctx: &mut Ctx<'_>, group: &str, stream: &str, line: &str) -> bool {
+    append_all(ctx, group, stream, &[line])
+}
+
+/// The same for lines that come together.
+pub(crate) fn append_all(ctx: &mut Ctx<'_>, group: &str, stream: &str, lines: &[impl AsRef<str>]) -> bool {
     if ctx.get("logs.group", group).is_none() {
         return false;
     }
@@ -51,7 +56,8 @@ pub(crate) fn append(ctx: &mut Ctx<'_>, group: &str, stream: &str, line: &str) -
         stream.set("lastEventTimestamp", at);
         stream.set("lastIngestionTime", at);
         let events = stream.list_mut("_events");
-        events.push(json!({"timestamp": at, "message": line, "ingestionTime": at}));
+        let event = |line: &str| json!({"timestamp": at, "message": line, "ingestionTime": at});
+        events.extend(lines.iter().map(|line| event(line.as_ref())));
         let surplus = events.len().saturating_sub(KEPT);
         events.drain(..surplus);
     });

@@ -23,7 +23,7 @@ use crate::input::Input;
 use crate::store::{Resource, Timer};
 use crate::weather::Bucket;
 
-pub(crate) use event::{append, has_stream};
+pub(crate) use event::{append, append_all, has_stream};
 pub(crate) use group::{exists, made_by_aws};
 
 pub(crate) static SERVICE: Service = Service {

@@ -76,11 +76,21 @@ fn awaken(ctx: &mut Ctx<'_>, name: &Name) {
 
 /// A value published at this moment, in any namespace: AWS's own services publish too.
 pub(crate) fn publish_now(ctx: &mut Ctx<'_>, namespace: &str, name: &str, dimensions: &[(&str, &str)], value: f64) {
-    let dimensions = dimensions.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    let name = Name { namespace: namespace.to_owned(), name: name.to_owned(), dimensions };
-    let point = Point::value(ctx.now.as_second(), value);
+    let (name, point) = (named(namespace, name, dimensions), Point::value(ctx.now.as_second(), value));
     series::publish(ctx, &name, &[point]);
     awaken(ctx, &name);
+}
+
+/// The same where many values come within a second: they are kept as one, so that of them there are no percentiles.
+pub(crate) fn tally(ctx: &mut Ctx<'_>, namespace: &str, name: &str, dimensions: &[(&str, &str)], value: f64) {
+    let (name, point) = (named(namespace, name, dimensions), Point::value(ctx.now.as_second(), value));
+    series::add(ctx, &name, point);
+    awaken(ctx, &name);
+}
+
+fn named(namespace: &str, name: &str, dimensions: &[(&str, &str)]) -> Name {
+    let dimensions = dimensions.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    Name { namespace: namespace.to_owned(), name: name.to_owned(), dimensions }
 }
 
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_ListMetrics.html>

@@ -33,7 +33,7 @@ use crate::input::Input;
 use crate::store::{Resource, Timer};
 use crate::weather::Bucket;
 
-pub(crate) use metric::publish_now;
+pub(crate) use metric::{publish_now, tally};
 pub(crate) use watch::watch;
 
 pub(crate) static SERVICE: Service = Service {

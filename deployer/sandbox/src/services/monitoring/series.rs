@@ -101,6 +101,24 @@ pub(super) fn publish(ctx: &mut Ctx<'_>, name: &Name, points: &[Point]) {
     });
 }
 
+/// Adds a point to what was published in the same second, if anything was.
+pub(super) fn add(ctx: &mut Ctx<'_>, name: &Name, point: Point) {
+    let last = ctx.get(METRIC, &name.id()).and_then(|metric| metric.items("_points").last().map(Point::read));
+    let Some(last) = last.filter(|last| last.at == point.at) else { return publish(ctx, name, &[point]) };
+    let sum = Point {
+        at: point.at,
+        sum: last.sum + point.sum,
+        count: last.count + point.count,
+        minimum: last.minimum.min(point.minimum),
+        maximum: last.maximum.max(point.maximum),
+    };
+    ctx.update(METRIC, &name.id(), |metric| {
+        if let Some(kept) = metric.list_mut("_points").last_mut() {
+            *kept = sum.written();
+        }
+    });
+}
+
 /// Notes what a service of AWS shows from now on; answers whether that is something new.
 pub(super) fn observe(ctx: &mut Ctx<'_>, name: &Name, value: Option<f64>) -> bool {
     let id = name.id();
