@@ -10,7 +10,7 @@ use wharf_sandbox::{Sandbox, Weather};
 use wharf_tests::python::{self, succeed};
 use wharf_tests::served::Served;
 use wharf_tests::stack::in_virtual_time;
-use wharf_tests::{not_tested, root, target};
+use wharf_tests::{not_tested, root};
 
 fn recordings() -> Option<PathBuf> {
     let named = option_env!("WHARF_RECORDED_ANSWERS").map(PathBuf::from);
@@ -26,21 +26,8 @@ fn answers_have_the_shape_of_those_that_aws_was_recorded_to_give() {
     };
     let served =
         in_virtual_time(async { Served::copy_of(&Sandbox::builder().seed(5).weather(Weather::calm()).build(), 600.0) });
-    served.sandbox.record();
     let mut command = python::command("python");
     command.arg(root().join("tests/python/recorded.py")).arg(recordings);
     let printed = succeed(command.env("AWS_ENDPOINT_URL", &served.url), "recorded.py");
     assert!(String::from_utf8_lossy(&printed.stdout).contains("answers compared"));
-    valid_by_awss_models(&served.sandbox);
-}
-
-/// What was not refused was right in both directions; what was refused was wrong on purpose.
-fn valid_by_awss_models(sandbox: &Sandbox) {
-    let accepted = sandbox.recording().into_iter().filter(|exchange| exchange.status < 400);
-    let lines: Vec<String> =
-        accepted.map(|exchange| serde_json::to_string(&exchange).expect("an exchange is JSON")).collect();
-    let recording = target().join("recorded.jsonl");
-    std::fs::write(&recording, lines.join("\n")).expect("target/ can be written");
-    let said = python::script("models.py", &[&recording.to_string_lossy()]);
-    assert!(said.contains(&format!("\"exchanges\": {}", lines.len())), "{said}");
 }

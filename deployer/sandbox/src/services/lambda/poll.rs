@@ -36,9 +36,14 @@ pub(crate) fn look(ctx: &mut Ctx<'_>) {
         if mapping.text("State") != "Enabled" || !ctx.account.hosted.contains(name) || !has_hands(ctx, &mapping) {
             continue;
         }
-        let Some(from) = sqs::next_visible(ctx, mapping.text("EventSourceArn")) else { continue };
+        let queue = mapping.text("EventSourceArn");
+        let Some(from) = sqs::next_visible(ctx, queue) else { continue };
+        // A poller gathers messages for as long as the window is open, or until it has a whole batch.
         let window = u64::try_from(mapping.number("MaximumBatchingWindowInSeconds")).unwrap_or(0);
-        let due = later(from.max(ctx.now), DELAY.max(Duration::from_secs(window)));
+        let visible = sqs::depth(ctx, queue.rsplit(':').next().unwrap_or_default()).map_or(0, |depth| depth.visible);
+        let whole = i64::try_from(visible).is_ok_and(|visible| visible >= mapping.number("BatchSize"));
+        let wait = if whole { DELAY } else { DELAY.max(Duration::from_secs(window)) };
+        let due = later(from.max(ctx.now), wait);
         plan(ctx, &mapping, due);
     }
 }

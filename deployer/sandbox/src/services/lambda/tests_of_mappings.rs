@@ -158,6 +158,11 @@ async fn a_batching_window_gathers_messages() {
     }
     seconds(3).await;
     assert_eq!(records(&taken(&sandbox, &environment).unwrap()).len(), 15);
+    for n in 1..=100 {
+        put(&sandbox, &n.to_string());
+    }
+    seconds(1).await;
+    assert_eq!(records(&taken(&sandbox, &environment).unwrap()).len(), 100, "a whole batch does not wait");
 }
 
 #[tokio::test(start_paused = true)]
