@@ -1,7 +1,7 @@
 //! What stands in the log. In a program of its own, one test after the other: which events somebody listens to is kept
 //! for the whole process.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
