@@ -11,7 +11,7 @@ const FORMAT: u32 = 1;
 const MARK: &str = "wharf-notice";
 
 /// One thing that people should hear of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Notice {
     /// How much it matters.
     pub severity: Severity,
@@ -63,7 +63,7 @@ pub enum State {
 }
 
 /// Something that is known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fact {
     /// What: `service`, `exit code`.
     pub name: String,
@@ -72,7 +72,7 @@ pub struct Fact {
 }
 
 /// A page to look at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Link {
     /// What is there.
     pub title: String,

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use aws_sdk_ecs::operation::run_task::RunTaskOutput;
 use aws_sdk_ecs::operation::run_task::builders::RunTaskFluentBuilder;
-use aws_sdk_ecs::types::{ContainerOverride, PropagateTags, Service, Task, TaskDefinition, TaskOverride, TaskStopCode};
+use aws_sdk_ecs::types::{Service, Task, TaskDefinition, TaskStopCode};
 use futures::FutureExt;
 use tokio::time::{Instant, sleep};
 use wharf_engine::Class;
+use wharf_on_image_push::one_off::OneOff;
 
 use self::output::Output;
 use super::Session;
@@ -124,24 +125,18 @@ impl Model {
         Ok(Self { service, definition, container })
     }
 
-    /// The request that starts it, which is the same however often it is sent.
+    /// The request that starts it.
     fn request(&self, aws: &Aws, command: &[String]) -> RunTaskFluentBuilder {
-        let service = &self.service;
-        let own = ContainerOverride::builder().name(&self.container).set_command(Some(command.to_vec())).build();
-        let strategy = service.capacity_provider_strategy().to_vec();
-        // One excludes the other.
-        let launch_type = service.launch_type().filter(|_| strategy.is_empty()).cloned();
-        let request = aws.ecs.run_task().cluster(&aws.scope.stack).count(1).started_by(STARTED_BY);
-        request
-            .set_task_definition(service.task_definition().map(str::to_owned))
-            .set_network_configuration(service.network_configuration().cloned())
-            .set_capacity_provider_strategy((!strategy.is_empty()).then_some(strategy))
-            .set_launch_type(launch_type)
-            .overrides(TaskOverride::builder().container_overrides(own).build())
-            .enable_execute_command(service.enable_execute_command())
-            .enable_ecs_managed_tags(true)
-            .propagate_tags(PropagateTags::TaskDefinition)
-            .client_token(format!("{STARTED_BY}-{}", aws.run()))
+        let like = OneOff {
+            cluster: &aws.scope.stack,
+            service: &self.service,
+            revision: self.service.task_definition().unwrap_or_default(),
+            container: &self.container,
+            command,
+            started_by: STARTED_BY,
+            token: &format!("{STARTED_BY}-{}", aws.run()),
+        };
+        like.request(&aws.ecs)
     }
 }
 

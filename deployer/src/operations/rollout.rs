@@ -9,10 +9,11 @@ use futures::FutureExt;
 use serde::Serialize;
 use tokio::time::Instant;
 use wharf_engine::LogicalId;
+use wharf_on_image_push::revision::Revision;
 
 use super::{Error, Session, Who};
 use crate::aws::ecs::rollout::{self as ecs, Live};
-use crate::aws::ecs::task_definition::rolled::{self, Revision};
+use crate::aws::ecs::task_definition::rolled;
 use crate::aws::{Aws, CallError, ecr};
 use crate::ledger::{Claim, ClaimError, Timing};
 use crate::rollout::choice::{self, Image};

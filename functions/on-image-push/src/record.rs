@@ -28,7 +28,7 @@ pub const PUSH_LEASE: Duration = Duration::from_secs(15);
 pub const PUSH: &str = "push";
 
 /// A service's rollouts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Record {
     /// The record's format.
     pub format: u32,
@@ -56,7 +56,7 @@ pub struct Record {
 }
 
 /// Who is changing a service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Holder {
     /// The run.
     pub run: String,
@@ -89,7 +89,7 @@ pub struct Push {
 }
 
 /// One image that was decided to run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Rollout {
     /// The digest of the image, or of the index of images.
     pub digest: String,
@@ -115,7 +115,7 @@ pub struct Rollout {
 }
 
 /// What has been done for a rollout.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Done {
     /// The revision that was registered for it, and the one that this was made from.
     pub revision: Option<Made>,
@@ -133,7 +133,7 @@ pub struct Done {
     pub since: Option<Timestamp>,
     /// ECS's ARN of what it calls a service deployment: what became of it can be asked when all else is gone.
     pub trace: Option<String>,
-    /// When its end was written down.
+    /// When it ended, by itself: not when another took its place.
     pub ended: Option<Timestamp>,
 }
 

@@ -6,6 +6,7 @@ mod cycle;
 mod drift;
 mod emulators;
 mod guards;
+mod image_push;
 mod interrupt;
 mod kill;
 mod least_privilege;

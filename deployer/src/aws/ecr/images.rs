@@ -1,7 +1,8 @@
 //! The images of a repository.
 
-use aws_sdk_ecr::types::{ImageDetail, ImageIdentifier};
+use aws_sdk_ecr::types::ImageIdentifier;
 use wharf_engine::Class;
+use wharf_on_image_push::ecr::described;
 
 use crate::aws::call::{Aws, CallError};
 use crate::rollout::choice::Image;
@@ -15,7 +16,7 @@ pub async fn one(aws: &Aws, repository: &str, name: &str) -> Result<Option<Image
     let id = if name.starts_with("sha256:") { id.image_digest(name) } else { id.image_tag(name) }.build();
     let send = || aws.ecr.describe_images().repository_name(repository).image_ids(id.clone()).send();
     match aws.call("ecr:DescribeImages", repository, send).await {
-        Ok(answer) => Ok(answer.image_details().first().and_then(image)),
+        Ok(answer) => Ok(answer.image_details().first().and_then(described)),
         Err(error) if error.code.as_deref() == Some("ImageNotFoundException") => Ok(None),
         Err(error) if error.class == Class::Missing => Ok(None),
         Err(error) => Err(error),
@@ -37,14 +38,5 @@ pub async fn tagged(aws: &Aws, repository: &str) -> Result<Vec<Image>, CallError
         (page.image_details.unwrap_or_default(), page.next_token)
     };
     let all = aws.pages("ecr:DescribeImages", repository, send, page).await?;
-    Ok(all.iter().filter_map(image).collect())
-}
-
-fn image(detail: &ImageDetail) -> Option<Image> {
-    Some(Image {
-        digest: detail.image_digest()?.to_owned(),
-        tags: detail.image_tags().to_vec(),
-        pushed_at: detail.image_pushed_at().map_or(0, aws_smithy_types::DateTime::secs),
-        artifact: detail.artifact_media_type().map(str::to_owned),
-    })
+    Ok(all.iter().filter_map(described).collect())
 }

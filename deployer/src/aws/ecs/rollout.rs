@@ -2,6 +2,7 @@
 
 use aws_sdk_ecs::types::{DeploymentRolloutState, Service as Sdk};
 use wharf_engine::{Class, Health, LogicalId};
+use wharf_on_image_push::cause::unplaced;
 
 use super::running;
 use super::service::{cause, observe};
@@ -123,7 +124,7 @@ pub async fn progress(
         Health::Failed(why) => (Progress::Failed(why.clone()), why),
         Health::Ready if overtaken => (Progress::Overtaken, "another deployment took its place".to_owned()),
         Health::Ready => (Progress::Done, format!("{} of {} tasks run", now.running_count(), now.desired_count())),
-        Health::Settling(text) => match cause::unplaced(&now) {
+        Health::Settling(text) => match unplaced(&now) {
             Some(why) => (Progress::NoRoom(why), text),
             None => (Progress::Going, text),
         },

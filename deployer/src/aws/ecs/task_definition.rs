@@ -13,10 +13,11 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ecs::types::{
     Compatibility, ContainerDefinition, CpuArchitecture, HostVolumeProperties, NetworkMode, OsFamily, RuntimePlatform,
-    Volume as SdkVolume,
+    TaskDefinition as TaskDefinitionSdk, Volume as SdkVolume,
 };
 use serde::{Deserialize, Serialize};
 use wharf_engine::{Compare, Estimate, Field, Generation, Identity, Order, Outputs, Owner, Rules, Value};
+use wharf_on_image_push::revision::{ROLLOUTS, split};
 
 use super::tagging;
 use crate::aws::call::{Aws, CallError};
@@ -81,9 +82,6 @@ impl Handle<TaskDefinition> {
         self.output("family_arn")
     }
 }
-
-/// The tag that names the containers whose images rollouts decide about.
-pub const ROLLOUTS: &str = "wharf:rollouts";
 
 impl Kind for TaskDefinition {
     const RULES: &'static Rules = &Rules {
@@ -213,7 +211,7 @@ impl TaskDefinition {
             let (now, wanted) = (live?.containers.get(name)?, self.containers.get(name)?);
             let version = live?.versions.get(name).map(String::as_str).unwrap_or_default();
             let whole = format!("{}{version}", now.image.get().ok()?);
-            let (repository, version) = container::split(&whole);
+            let (repository, version) = split(&whole);
             (Ok(repository) == wanted.image.get() && !version.is_empty()).then(|| version.to_owned())
         };
         let version = |(name, first): (&String, &String)| (name.clone(), kept(name).unwrap_or_else(|| first.clone()));
@@ -253,15 +251,9 @@ pub(super) async fn images(aws: &Aws, arn: &str) -> Result<BTreeMap<String, Stri
     Ok(revisions::one(aws, arn).await?.map(|revision| revision.images()).unwrap_or_default())
 }
 
-/// Where the containers of a revision log to: log group and prefix of the streams, by container.
-pub(super) async fn logs(aws: &Aws, arn: &str) -> Result<BTreeMap<String, (String, String)>, CallError> {
-    let Some(revision) = revisions::one(aws, arn).await? else { return Ok(BTreeMap::new()) };
-    let inputs = observe::inputs(aws, &revision);
-    let log = |(name, container): (&String, &Container)| {
-        let logs = container.logs.as_ref()?;
-        Some((name.clone(), (logs.group.get().ok()?.to_owned(), logs.prefix.clone())))
-    };
-    Ok(inputs.containers.iter().filter_map(log).collect())
+/// A revision as ECS describes it.
+pub(super) async fn definition(aws: &Aws, arn: &str) -> Result<Option<TaskDefinitionSdk>, CallError> {
+    Ok(revisions::one(aws, arn).await?.map(|revision| revision.sdk))
 }
 
 fn outputs(arn: &str) -> Outputs {

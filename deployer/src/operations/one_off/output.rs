@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use aws_sdk_ecs::types::{ContainerDefinition, LogConfiguration, LogDriver, TaskDefinition};
+use aws_sdk_ecs::types::TaskDefinition;
 use tokio::time::{Instant, sleep};
 use wharf_engine::Class;
+use wharf_on_image_push::cause;
 
 use super::Progress;
 use crate::aws::{Aws, CallError};
@@ -32,14 +33,8 @@ pub(super) enum Output {
 impl Output {
     /// Where the container of this task writes.
     pub(super) fn of(definition: &TaskDefinition, container: &str, task: &str) -> Self {
-        let of = |found: &&ContainerDefinition| found.name() == Some(container);
-        let log = definition.container_definitions().iter().find(of).and_then(|found| found.log_configuration());
-        let named = |log: &LogConfiguration, name: &str| log.options()?.get(name).cloned();
-        let place = log.filter(|log| *log.log_driver() == LogDriver::Awslogs).and_then(|log| {
-            Some((named(log, "awslogs-group")?, format!("{}/{container}/{task}", named(log, "awslogs-stream-prefix")?)))
-        });
-        match place {
-            Some((group, stream)) => Self::Stream { group, stream, token: None },
+        match cause::stream(definition, container, task) {
+            Some(place) => Self::Stream { group: place.group, stream: place.stream, token: None },
             None => Self::Unheard { why: "its container does not write to CloudWatch Logs".to_owned(), said: false },
         }
     }

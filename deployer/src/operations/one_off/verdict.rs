@@ -1,34 +1,17 @@
 //! What became of a task that has stopped: its exit code, or why it has none that means anything.
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>
 
-use aws_sdk_ecs::types::{Container, Task, TaskStopCode};
+use aws_sdk_ecs::types::{Task, TaskStopCode};
+use wharf_on_image_push::cause;
 
 use crate::operations::tasks::{self, Refusal};
-
-/// The exit codes of what is told to end, and of what is ended.
-const BY_SIGNAL: [i32; 2] = [143, 137];
 
 /// The exit code with which the container ended by itself.
 ///
 /// # Errors
 /// It did not start, or something ended it.
 pub(super) fn exit_code(task: &Task, service: &str, container: &str) -> Result<i32, Refusal> {
-    let main = task.containers().iter().find(|found| found.name() == Some(container));
-    let by_itself = matches!(task.stop_code(), None | Some(TaskStopCode::EssentialContainerExited));
-    match main.map(|main| (main.exit_code(), main.reason())) {
-        Some((Some(code), None)) if by_itself && !taken_along(task, container, code) => Ok(code),
-        _ => Err(refusal(task, service)),
-    }
-}
-
-/// Whether another container failed first, and this one was ended with it.
-fn taken_along(task: &Task, container: &str, code: i32) -> bool {
-    let failed = |one: &&Container| one.name() != Some(container) && one.exit_code().is_some_and(|code| code != 0);
-    BY_SIGNAL.contains(&code) && task.containers().iter().any(|one| failed(&one) && !by_signal(one))
-}
-
-fn by_signal(container: &Container) -> bool {
-    container.exit_code().is_some_and(|code| BY_SIGNAL.contains(&code))
+    cause::exit_code(task, container).ok_or_else(|| refusal(task, service))
 }
 
 fn refusal(task: &Task, service: &str) -> Refusal {
@@ -84,6 +67,8 @@ fn words(task: &Task) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_ecs::types::Container;
+
     use super::*;
 
     fn container(name: &str, code: Option<i32>, reason: Option<&str>) -> Container {
@@ -96,14 +81,6 @@ mod tests {
     }
 
     const EXITED: &str = "Essential container in task exited";
-
-    #[test]
-    fn a_container_that_ends_by_itself_has_its_exit_code() {
-        for code in [0, 1, 137, 255] {
-            let ended = task(TaskStopCode::EssentialContainerExited, EXITED, vec![container("web", Some(code), None)]);
-            assert_eq!(exit_code(&ended, "web", "web"), Ok(code));
-        }
-    }
 
     #[test]
     fn a_container_that_another_one_took_along_has_none() {

@@ -156,13 +156,6 @@ impl Default for Container {
     }
 }
 
-/// An image's name, and its tag or digest with the mark before it.
-pub(super) fn split(image: &str) -> (&str, &str) {
-    let name = image.rfind('/').map_or(0, |slash| slash + 1);
-    let mark = image.find('@').or_else(|| image[name..].find(':').map(|colon| name + colon));
-    image.split_at(mark.unwrap_or(image.len()))
-}
-
 fn some<T>(items: Vec<T>) -> Option<Vec<T>> {
     Some(items).filter(|items| !items.is_empty())
 }
@@ -340,23 +333,6 @@ impl HealthCheck {
             timeout: Seconds(sdk.timeout().unwrap_or(5)),
             retries: sdk.retries().unwrap_or(3),
             start_period: Seconds(sdk.start_period().unwrap_or_default()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_image_is_cut_before_its_tag_or_digest_and_not_at_the_port_of_its_registry() {
-        for (image, cut) in [
-            ("web:v1", ("web", ":v1")),
-            ("localhost:5000/web", ("localhost:5000/web", "")),
-            ("localhost:5000/web:v1", ("localhost:5000/web", ":v1")),
-            ("r.dkr/web@sha256:0a", ("r.dkr/web", "@sha256:0a")),
-        ] {
-            assert_eq!(split(image), cut, "{image}");
         }
     }
 }

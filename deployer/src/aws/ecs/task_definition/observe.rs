@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ecs::types::{Compatibility, NetworkMode};
 use wharf_engine::{Health, Identity};
+use wharf_on_image_push::revision::{ROLLOUTS, split};
 
 use super::revisions::Revision;
-use super::{Container, ROLLOUTS, TaskDefinition, Volume, container, outputs};
+use super::{Container, TaskDefinition, Volume, outputs};
 use crate::aws::call::Aws;
 use crate::aws::kind::{Found, Query};
 use crate::aws::out::{Out, Text};
@@ -40,7 +41,7 @@ pub(super) fn inputs(aws: &Aws, revision: &Revision) -> TaskDefinition {
         let name = definition.name().unwrap_or_default();
         let mut container = Container::from_sdk(definition, &aws.scope.region);
         if rolled.contains(name) {
-            let (repository, version) = container::split(definition.image().unwrap_or_default());
+            let (repository, version) = split(definition.image().unwrap_or_default());
             container.image = Text::known(repository);
             versions.insert(name.to_owned(), version.to_owned());
         }
