@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::commands::{
-    apply, check_snapshots, completions, deploy, destroy, drift, env, exec, history, import, logs, outputs, plan,
-    policy, rollback, run, sandbox, unlock,
+    apply, check_snapshots, completions, deploy, destroy, drift, env, exec, function, history, import, logs, outputs,
+    plan, policy, rollback, run, sandbox, unlock,
 };
 
 /// Stands up and keeps a production AWS platform for containerised web applications.
@@ -108,6 +108,9 @@ pub enum Command {
     Unlock(unlock::Arguments),
     /// Show everything in a simulated account, or serve one
     Sandbox(sandbox::Arguments),
+    /// Run the code of a function, where something stands in for Lambda
+    #[command(hide = true)]
+    Function(function::Arguments),
     /// Print completions for a shell
     Completions(completions::Arguments),
     /// Print the JSON schema of the stack file

@@ -41,11 +41,18 @@ pub fn stopwatch() -> impl Fn() -> Duration {
     move || begun.elapsed()
 }
 
+/// This program.
+///
+/// # Errors
+/// The operating system does not say where it is.
+pub fn own_program() -> std::io::Result<std::path::PathBuf> {
+    std::env::current_exe()
+}
+
 /// The directory that this program is in.
 #[must_use]
 pub fn own_directory() -> Option<std::path::PathBuf> {
-    let own = std::env::current_exe().ok()?;
-    own.parent().map(std::path::Path::to_owned)
+    own_program().ok()?.parent().map(std::path::Path::to_owned)
 }
 
 /// An id that no other run has.

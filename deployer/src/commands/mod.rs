@@ -10,6 +10,7 @@ pub mod destroy;
 pub mod drift;
 pub mod env;
 pub mod exec;
+pub mod function;
 pub mod history;
 pub mod import;
 pub mod logs;
@@ -65,6 +66,9 @@ impl Done {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Command::Function(arguments) = &cli.command {
+        return function::function(arguments);
+    }
     let Global { json, quiet, verbose, ref no_color, columns, .. } = cli.global;
     let no_colour = no_color.as_ref().is_some_and(|value| !value.is_empty());
     let printer = Printer::new(json, quiet, verbose, no_colour, columns);
@@ -113,6 +117,7 @@ async fn calling(command: &Command, context: &Context<'_>) -> Result<Done, Stop>
         Command::Unlock(arguments) => unlock::unlock(arguments, context).await,
         Command::Check
         | Command::Completions(_)
+        | Command::Function(_)
         | Command::Schema
         | Command::Version
         | Command::Policy(_)

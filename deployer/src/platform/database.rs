@@ -27,7 +27,7 @@ pub(super) struct Running {
 }
 
 /// What the database is called. Whoever is content with that does not wait for it.
-pub(super) fn identifier(config: &Config) -> String {
+pub(crate) fn identifier(config: &Config) -> String {
     format!("{}-database", config.stack.name)
 }
 

@@ -19,6 +19,7 @@ pub(crate) mod variables;
 
 pub use builder::{BuildError, Builder};
 pub use checks::demands;
+pub(crate) use database::identifier as database_identifier;
 pub(crate) use services::log_group_name as service_log_group;
 
 use std::collections::BTreeMap;

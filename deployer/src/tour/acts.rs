@@ -1,4 +1,4 @@
-//! The acts: up, nothing to do, a change, a drift mended, down.
+//! The acts: up, nothing to do, what the functions do, a change, a drift mended, down.
 
 use std::time::Duration;
 
@@ -23,15 +23,17 @@ impl Tour<'_> {
             self.config.stack.name, self.file
         );
         self.printer.note(about);
+        let mut world = self.begin_world().await?;
         self.up().await?;
         self.nothing_to_do().await?;
+        self.story(&mut world).await?;
         self.change().await?;
         self.drift().await?;
         self.down().await?;
         self.printer.note("");
         let paint = self.printer.out;
         self.printer
-            .result(paint.green("stood up, unchanged, changed, mended, torn down: nothing is left"))
+            .result(paint.green("stood up, used, changed, mended, torn down: nothing is left"))
             .map_err(|_| Failure::ours("nobody reads any more"))?;
         Ok(self)
     }
@@ -55,7 +57,7 @@ impl Tour<'_> {
         Ok(())
     }
 
-    fn must_be_empty(&self, planned: &Planned) -> Result<(), Failure> {
+    pub(super) fn must_be_empty(&self, planned: &Planned) -> Result<(), Failure> {
         let steps: Vec<&str> = planned.plan.steps.iter().map(|step| step.id.as_str()).collect();
         if steps.is_empty() { Ok(()) } else { Err(self.wrong(format!("still to do: {}", steps.join(", ")))) }
     }

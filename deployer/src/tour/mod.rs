@@ -4,6 +4,7 @@ mod acts;
 mod html;
 mod names;
 mod stage;
+mod story;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -129,7 +129,7 @@ pub(super) fn demand(ctx: &Ctx<'_>, key: &Resource, grant: &Grant) -> Result<boo
     Ok(document::judge(&policy, itself, grant)? == Some(true))
 }
 
-/// Whether the key's policy lets a service do all of these with the key, for the encryption context given.
+/// Whether the key's policy lets a service do all of these with the key, which says this much of what it is about.
 /// <https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-services.html>
 pub(crate) fn allows_service(
     key: &Resource,
@@ -139,10 +139,8 @@ pub(crate) fn allows_service(
 ) -> Result<bool, ApiError> {
     let policy = parsed(key);
     for action in actions {
-        let mut grant = Grant::new(format!("kms:{action}"), key.text("Arn"));
-        for (name, value) in context {
-            grant = grant.key(&format!("kms:EncryptionContext:{name}"), *value);
-        }
+        let whole = Grant::new(format!("kms:{action}"), key.text("Arn"));
+        let grant = context.iter().fold(whole, |grant, (name, value)| grant.key(name, *value));
         let about = |kind: &str, name: &str| name == "*" || (kind == "Service" && name == service);
         if document::judge(&policy, about, &grant)? != Some(true) {
             return Ok(false);

@@ -21,7 +21,7 @@ pub(super) fn key(ctx: &Ctx<'_>, key: &str, group: &str) -> Result<String, ApiEr
         return Err(unfit());
     }
     let service = format!("logs.{}.amazonaws.com", ctx.account.region);
-    let context = [("aws:logs:arn", group.as_str())];
+    let context = [("kms:EncryptionContext:aws:logs:arn", group.as_str())];
     match kms::allows_service(&found, &service, &["Encrypt", "Decrypt", "GenerateDataKey"], &context)? {
         true => Ok(found.text("Arn").to_owned()),
         false => Err(unfit()),

@@ -137,7 +137,12 @@ pub(crate) fn by_service(
             ApiError::with_status(400, "KMSAccessDenied", what)
         };
         let key = kms::usable(ctx, key).map_err(|_| unfit())?;
-        if !kms::allows_service(&key, sender.service, &["Decrypt", "GenerateDataKey"], &[])? {
+        // EventBridge does not say there for whom it asks.
+        // <https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services>
+        let account = ctx.account.id.clone();
+        let says = [("aws:SourceAccount", account.as_str()), ("aws:SourceArn", sender.source)];
+        let says = if sender.service == "events.amazonaws.com" { &says[..0] } else { &says[..] };
+        if !kms::allows_service(&key, sender.service, &["Decrypt", "GenerateDataKey"], says)? {
             return Err(unfit());
         }
     }
