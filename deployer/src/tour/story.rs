@@ -51,7 +51,7 @@ impl Tour<'_> {
         let slack = Slack::beside(&self.sandbox);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.map_err(cannot)?;
         let host = format!("http://{}", listener.local_addr().map_err(cannot)?);
-        tokio::spawn(slack.clone().serve(listener));
+        tokio::spawn(slack.clone().serve(listener, Pace::Stepped));
         let hosts = Hosts::start(&self.sandbox, Pace::Stepped).await.map_err(cannot)?;
         let own = surroundings::own_program().map_err(cannot)?;
         for function in self.config.functions() {
