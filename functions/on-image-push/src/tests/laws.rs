@@ -202,7 +202,7 @@ async fn a_roll_back_is_a_failure_by_its_deployment_not_retried_by_a_replay_and_
     stage.sandbox.image_behaviour(&digest, &crash());
     let event = stage.event("web", &digest, Some("v2"), 0);
     let sibling = stage.event("web", &digest, Some("v2.0"), 1);
-    assert_eq!(stage.hear(&[event.clone()]).await, 0);
+    assert_eq!(stage.hear(std::slice::from_ref(&event)).await, 0);
     let deployment = stage.rollout("web").await.deployment.unwrap();
     stage.settle().await;
     let rollout = stage.rollout("web").await;

@@ -152,6 +152,7 @@ proptest! {
             deaths: 3,
             silent,
             apply: !first,
+            apart: false,
         };
         let mut world = scenario.world();
         for choice in choices {
