@@ -19,9 +19,9 @@ pub struct Backups {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exception {
-    /// The control that fails, by its id in the report.
+    /// The control that fails, by its id in the report, or `*` for all.
     pub control: String,
-    /// What it fails for: the id or the ARN in the report, with `*` for anything.
+    /// What it fails for, by its name in the report, or the beginning of that and `*`.
     pub resource: String,
     /// The last day on which it may fail, such as `2027-01-31`.
     #[schemars(extend("format" = "day"))]

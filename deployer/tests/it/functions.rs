@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::account::Account;
-use super::{Dir, ends_with, err, json, out, wharf};
+use super::{Dir, ends_with, err, json, out, run, wharf};
 
 /// Somebody is told of alarms, and that takes a function.
 const STACK: &str = r#"
@@ -95,4 +95,12 @@ fn in_a_served_account_no_code_is_needed() {
     ends_with(&shop.run(&["apply", "--yes", "--functions", "sandbox"]), 0);
     let plan = shop.run(&["plan", "--functions", "sandbox"]);
     assert!(out(&plan).contains("nothing to do"), "{}", out(&plan));
+}
+
+#[test]
+fn a_function_is_started_by_lambda_or_not_at_all() {
+    let alone = run(&["function", "on-alarm"]);
+    ends_with(&alone, 1);
+    assert!(out(&alone).contains("this is to be started by Lambda"), "{} {}", out(&alone), err(&alone));
+    ends_with(&run(&["function", "on-alrm"]), 2);
 }
