@@ -222,14 +222,23 @@ def watching():
 
 
 def notices():
-    (topic,) = clients["sns"].list_topics()["Topics"]
-    attributes = clients["sns"].get_topic_attributes(TopicArn=topic["TopicArn"])["Attributes"]
-    assert attributes.get("KmsMasterKeyId"), "the topic is not encrypted"
-    (subscription,) = clients["sns"].list_subscriptions_by_topic(TopicArn=topic["TopicArn"])["Subscriptions"]
-    equal((subscription["Protocol"], subscription["Endpoint"]), ("email", "ops@example.com"), "who is told")
+    sns = clients["sns"]
+    topics = {t["TopicArn"].rsplit(":", 1)[1]: t["TopicArn"] for t in sns.list_topics()["Topics"]}
+    equal(sorted(topics), ["shop-alerts", "shop-signals"], "the topics")
+    for name, arn in topics.items():
+        assert sns.get_topic_attributes(TopicArn=arn)["Attributes"].get("KmsMasterKeyId"), f"{name} is not encrypted"
+
+    def hears(name):
+        (subscription,) = sns.list_subscriptions_by_topic(TopicArn=topics[name])["Subscriptions"]
+        return subscription["Protocol"], subscription["Endpoint"]
+
+    equal(hears("shop-alerts"), ("email", "ops@example.com"), "who is told")
+    # A function hears of the rest by its queue, and tells people.
+    protocol, endpoint = hears("shop-signals")
+    assert protocol == "sqs" and endpoint.endswith(":shop-on-alarm"), f"{protocol} {endpoint} hears of signals"
     for alarm in clients["cloudwatch"].describe_alarms()["MetricAlarms"]:
         if not alarm["AlarmName"].startswith("TargetTracking-") and alarm["ActionsEnabled"]:
-            assert set(alarm["AlarmActions"]) <= {topic["TopicArn"]}, alarm["AlarmName"]
+            assert alarm["AlarmActions"] and set(alarm["AlarmActions"]) <= set(topics.values()), alarm["AlarmName"]
 
 
 {"2.1": instances, "2.2": definitions, "2.3": deployments, "3.1": balancing, "3.2": https, "3.3": names, "3.4": modules,

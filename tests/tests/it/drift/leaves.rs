@@ -271,7 +271,12 @@ fn walk(resource: &Resource, texts: &Texts, path: &mut Vec<Step>, value: &Value,
             }
             for (at, item) in items.iter().enumerate() {
                 path.push(Step::Index(at));
+                let before = changes.len();
                 walk(resource, texts, path, item, changes);
+                // AWS has nothing in a list twice.
+                let of_item = changes.split_off(before);
+                let twice = |change: &Change| change.to.as_ref().is_some_and(|to| items.contains(to));
+                changes.extend(of_item.into_iter().filter(|change| !twice(change)));
                 path.pop();
             }
         }
