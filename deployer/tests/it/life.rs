@@ -168,8 +168,24 @@ fn the_sandbox_shows_a_whole_life_and_leaves_nothing() {
     let report = dir.path("report.html");
     let infra = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/wharf.toml");
     let tour = json(&run(&["sandbox", "--json", "--config", infra, "--report", &report]));
-    let titles: Vec<_> = tour["acts"].as_array().unwrap().iter().map(|act| act["title"].as_str().unwrap()).collect();
-    assert_eq!(titles.len(), 5, "{titles:?}");
+    // What has to have happened in each act, in order.
+    let expected = [
+        ("stand the stack up", "apply complete"),
+        ("plan again", "nothing to do"),
+        ("push shop/web:v1, as a pipeline does", "web runs v1"),
+        ("push shop/web:v2, whose tasks crash", "web: v2 was rolled back"),
+        ("the database's storage fills up, and is freed again", "OK: shop-database-storage"),
+        ("check the backups, as happens every day", "database.backup-days shop-database: 14 days are kept"),
+        ("change one setting: database.backup_days = 14 becomes 7", "apply complete"),
+        ("somebody opens the database's port to the world, by hand", "no drift"),
+        ("tear everything down", "nothing of the stack is left in the account"),
+    ];
+    let acts = tour["acts"].as_array().unwrap();
+    let titles: Vec<&str> = acts.iter().map(|act| act["title"].as_str().unwrap()).collect();
+    assert_eq!(titles, expected.map(|(title, _)| title));
+    for (act, (title, said)) in acts.iter().zip(expected) {
+        assert!(act["text"].as_str().unwrap().contains(said), "{title}: {}", act["text"]);
+    }
     let page = std::fs::read_to_string(report).unwrap();
     assert!(page.contains("nothing of the stack is left in the account"));
 }
