@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_ecs::types::{TaskDefinition as Sdk, TaskDefinitionField, TaskDefinitionStatus};
 use futures::future::try_join_all;
 use wharf_engine::Class;
+use wharf_on_image_push::revision::{ROLLOUTS, split};
 
 use crate::aws::call::{Aws, CallError};
 use crate::aws::ecs::{running, tagging};
@@ -20,6 +21,20 @@ pub(super) struct Revision {
 impl Revision {
     pub(super) fn arn(&self) -> &str {
         self.sdk.task_definition_arn().unwrap_or_default()
+    }
+
+    /// Whether a rollout has come between: this one was made like what ran then, and another version of the same image
+    /// runs now. It cannot be used any more.
+    fn is_behind(&self, used: &Self) -> bool {
+        let (own, used) = (self.images(), used.images());
+        let rolled = self.tags.get(ROLLOUTS).map(String::as_str).unwrap_or_default();
+        rolled.split(' ').any(|container| match (own.get(container), used.get(container)) {
+            (Some(own), Some(used)) => {
+                let ((one, version), (other, running)) = (split(own), split(used));
+                one == other && version != running
+            }
+            _ => false,
+        })
     }
 
     /// The images by container.
@@ -52,7 +67,8 @@ pub(super) async fn live(aws: &Aws, family: &str) -> Result<Option<Revision>, Ca
 
 /// What stands for the stack's task definitions: of each family what services run, and the newest revision where
 /// nothing runs or where it has another generation (an apply registered it and did not come to use it). A newest
-/// revision of the same generation that nothing runs is a rollout's that failed or has only begun: not ours to judge.
+/// revision of the same generation that nothing runs is a rollout's that failed or has only begun: not ours to judge;
+/// nor is one that a rollout has overtaken.
 pub(super) async fn of_stack(aws: &Aws) -> Result<Vec<Revision>, CallError> {
     let newest = async {
         let families = families(aws).await?;
@@ -68,7 +84,8 @@ pub(super) async fn of_stack(aws: &Aws) -> Result<Vec<Revision>, CallError> {
         let family = running::family(revision.arn());
         let is_used = used.get(family).is_some_and(|arns| arns.iter().any(|arn| arn == revision.arn()));
         let mut beside = all.iter().filter(|other| running::family(other.arn()) == family);
-        if is_used || beside.all(|other| generation(other) != generation(&revision)) {
+        let wanted = |other: &Revision| generation(other) != generation(&revision) && !revision.is_behind(other);
+        if is_used || beside.all(wanted) {
             all.push(revision);
         }
     }
