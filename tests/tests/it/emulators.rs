@@ -41,6 +41,8 @@ create_zone = true
 volumes = { at = "03:00", keep = 14 }
 [alerts]
 email = ["ops@example.com"]
+[reactions]
+enabled = false
 [services.web]
 port = 8000
 deploy = "blue-green"

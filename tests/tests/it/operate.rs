@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use wharf::aws::Scope;
 use wharf::operations::{Exec, Line, Progress, Ran, Refusal, Session, TaskError};
 use wharf::policy::{For, policies};
-use wharf_sandbox::{Behaviour, Ending, Fate, Policy, Sandbox};
+use wharf_sandbox::{Behaviour, Ending, Fate, Policy, Sandbox, Weather};
 use wharf_tests::served::Served;
 use wharf_tests::stack::{World, config, in_virtual_time};
 use wharf_tests::target;
@@ -271,6 +271,8 @@ fn a_session_is_opened_in_a_task_that_runs_and_can_be_entered() {
         assert!(refusal.what.contains("no task of `web` runs"), "{refusal:?}");
 
         up(&world, &session, 1).await;
+        // A session whose opening nobody answers is asked for again by whoever wants it.
+        world.sandbox.set_weather(Weather::calm());
         let opened = session.open_exec(&web).await.expect("it can be entered");
         let arguments = opened.arguments(Some("ops"), "https://ecs.us-east-1.amazonaws.com");
         let handed: Value = serde_json::from_str(&arguments[0]).expect("the session is JSON");
