@@ -79,6 +79,11 @@ async fn every_payload_ends_as_done_or_ignored_or_failed_and_a_table_says_which(
     assert!(table.len() > 60, "our own payloads are there");
 }
 
+fn in_order(mut value: Value) -> String {
+    value.sort_all_objects();
+    value.to_string()
+}
+
 /// Point by point what must read well, and the payload that shows it.
 #[tokio::test(start_paused = true)]
 async fn each_of_our_payloads_reads_well() {
@@ -86,11 +91,12 @@ async fn each_of_our_payloads_reads_well() {
     let mut told = 0;
     for (name, text) in &all {
         let world = World::new(Way::Bot).await;
-        assert!(world.queue(std::slice::from_ref(text)).await.is_empty(), "{name}");
+        // The order of keys is not what is looked at: it depends on which crates are built together.
+        let text = serde_json::from_str(text).map_or_else(|_| text.clone(), in_order);
+        assert!(world.queue(&[text]).await.is_empty(), "{name}");
         let messages = world.messages();
         let mut messages: Vec<Value> =
             messages.iter().map(|message| json!({"text": message.text, "blocks": message.blocks})).collect();
-        // The order of keys is not what is looked at: it depends on which crates are built together.
         messages.iter_mut().for_each(Value::sort_all_objects);
         if messages.is_empty() {
             continue;
