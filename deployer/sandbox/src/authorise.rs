@@ -39,6 +39,12 @@ impl Grant {
         self
     }
 
+    /// The keys of the tags that the request takes away.
+    #[must_use]
+    pub(crate) fn tag_keys(self, keys: &[String]) -> Self {
+        keys.iter().fold(self, |grant, key| grant.key("aws:TagKeys", key.clone()))
+    }
+
     /// The tags that the request asks for.
     #[must_use]
     pub(crate) fn request_tags(mut self, tags: &Tags) -> Self {

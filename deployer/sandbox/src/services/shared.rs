@@ -9,6 +9,12 @@ use super::not_authorised;
 use crate::error::{ApiError, refuse};
 use crate::store::{Resource, Tags};
 
+/// Whether AWS takes this as a tag of its caller's: neither too long nor one of AWS's own.
+/// <https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html#id_tags_naming_best_practices>
+pub(crate) fn is_tag(key: &str, value: &str) -> bool {
+    key.chars().count() <= 128 && value.chars().count() <= 256 && !key.to_lowercase().starts_with("aws:")
+}
+
 /// A page of a list and the token for the next one.
 pub(crate) struct Page<T> {
     pub(crate) items: Vec<T>,

@@ -69,9 +69,7 @@ pub(super) fn tag(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
 
 pub(super) fn untag(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let keys = input.strings("TagKeys");
-    let target = by_arn(ctx, input, "UntagResource", |grant| {
-        keys.iter().fold(grant, |grant, key| grant.key("aws:TagKeys", key.clone()))
-    })?;
+    let target = by_arn(ctx, input, "UntagResource", |grant| grant.tag_keys(&keys))?;
     ctx.update(target.kind, &target.id, |target| target.tags.retain(|key, _| !keys.contains(key)));
     Ok(nothing())
 }

@@ -10,6 +10,7 @@ use crate::authorise::Grant;
 use crate::dispatch::nothing;
 use crate::error::{ApiError, Outcome};
 use crate::input::Input;
+use crate::services::shared::is_tag;
 use crate::store::{Resource, Tags};
 
 /// The tags that a request carries.
@@ -17,7 +18,7 @@ pub(super) fn requested(input: &Input) -> Result<Tags, ApiError> {
     let mut tags = Tags::new();
     for (key, value) in input.opt("Tags").and_then(Value::as_object).into_iter().flatten() {
         let value = value.as_str().unwrap_or_default();
-        if key.chars().count() > 128 || value.chars().count() > 256 || key.to_lowercase().starts_with("aws:") {
+        if !is_tag(key, value) {
             return Err(invalid(format!("The tag {key} is not valid")));
         }
         tags.insert(key.clone(), value.to_owned());
@@ -49,9 +50,7 @@ pub(super) fn tag(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
 
 pub(super) fn untag(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let keys = input.strings("TagKeys");
-    let policy = by_arn(ctx, input, "UntagResource", |grant| {
-        keys.iter().fold(grant, |grant, key| grant.key("aws:TagKeys", key.clone()))
-    })?;
+    let policy = by_arn(ctx, input, "UntagResource", |grant| grant.tag_keys(&keys))?;
     ctx.update(POLICY, &policy.id, |policy| policy.tags.retain(|key, _| !keys.contains(key)));
     Ok(nothing())
 }

@@ -10,7 +10,7 @@ use crate::authorise::Grant;
 use crate::dispatch::nothing;
 use crate::error::{ApiError, Outcome};
 use crate::input::Input;
-use crate::services::shared::tag_list;
+use crate::services::shared::{is_tag, tag_list};
 use crate::store::{Resource, Tags};
 
 /// The tags that a request carries.
@@ -18,7 +18,7 @@ pub(super) fn requested(input: &Input) -> Result<Tags, ApiError> {
     let mut tags = Tags::new();
     for tag in input.objects("Tags") {
         let (key, value) = (tag.string("Key")?, tag.opt_str("Value").unwrap_or_default().to_owned());
-        if key.chars().count() > 128 || value.chars().count() > 256 || key.to_lowercase().starts_with("aws:") {
+        if !is_tag(&key, &value) {
             return Err(invalid(format!("The tag {key} is not valid.")));
         }
         tags.insert(key, value);
@@ -61,9 +61,7 @@ pub(super) fn tag(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
 
 pub(super) fn untag(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let keys = input.strings("TagKeys");
-    let rule = by_arn(ctx, input, "UntagResource", |grant| {
-        keys.iter().fold(grant, |grant, key| grant.key("aws:TagKeys", key.clone()))
-    })?;
+    let rule = by_arn(ctx, input, "UntagResource", |grant| grant.tag_keys(&keys))?;
     ctx.update(RULE, &rule.id, |rule| rule.tags.retain(|key, _| !keys.contains(key)));
     Ok(nothing())
 }

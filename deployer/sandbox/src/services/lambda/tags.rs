@@ -11,6 +11,7 @@ use crate::authorise::Grant;
 use crate::dispatch::nothing;
 use crate::error::{ApiError, Outcome};
 use crate::input::Input;
+use crate::services::shared::is_tag;
 use crate::store::{Resource, Tags};
 
 const PATTERN: &str = "satisfy regular expression pattern: arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:(function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?|layer:([a-zA-Z0-9-_]+)|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|capacity-provider:[a-zA-Z0-9-_]+)";
@@ -20,7 +21,7 @@ pub(super) fn requested(input: &Input) -> Result<Tags, ApiError> {
     let mut tags = Tags::new();
     for (key, value) in input.opt("Tags").and_then(Value::as_object).into_iter().flatten() {
         let value = value.as_str().unwrap_or_default();
-        if key.chars().count() > 128 || value.chars().count() > 256 || key.to_lowercase().starts_with("aws:") {
+        if !is_tag(key, value) {
             return Err(invalid(format!("The tag {key} is not valid")));
         }
         tags.insert(key.clone(), value.to_owned());
@@ -84,9 +85,7 @@ pub(super) fn tag(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
 
 pub(super) fn untag(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let keys = input.strings("TagKeys");
-    let found = by_arn(ctx, input, "UntagResource", |grant| {
-        keys.iter().fold(grant, |grant, key| grant.key("aws:TagKeys", key.clone()))
-    })?;
+    let found = by_arn(ctx, input, "UntagResource", |grant| grant.tag_keys(&keys))?;
     ctx.update(found.kind, &found.id, |found| found.tags.retain(|key, _| !keys.contains(key)));
     Ok(nothing())
 }

@@ -76,9 +76,7 @@ fn put(ctx: &mut Ctx<'_>, input: &Input, action: &str, group: &Resource) -> Outc
 }
 
 fn take(ctx: &mut Ctx<'_>, action: &str, group: &Resource, keys: &[String]) -> Outcome {
-    authorise(ctx, action, &group.id, |grant| {
-        keys.iter().fold(grant.resource_tags(&group.tags), |grant, key| grant.key("aws:TagKeys", key.clone()))
-    })?;
+    authorise(ctx, action, &group.id, |grant| grant.resource_tags(&group.tags).tag_keys(keys))?;
     ctx.update("logs.group", &group.id, |group| group.tags.retain(|key, _| !keys.contains(key)));
     Ok(nothing())
 }

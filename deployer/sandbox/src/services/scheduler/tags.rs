@@ -63,9 +63,7 @@ pub(super) fn tag(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
 
 pub(super) fn untag(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let keys = input.strings("TagKeys");
-    let group = by_arn(ctx, input, "UntagResource", |grant| {
-        keys.iter().fold(grant, |grant, key| grant.key("aws:TagKeys", key.clone()))
-    })?;
+    let group = by_arn(ctx, input, "UntagResource", |grant| grant.tag_keys(&keys))?;
     ctx.update(group::KIND, &group.id, |group| group.tags.retain(|key, _| !keys.contains(key)));
     Ok(nothing())
 }

@@ -63,7 +63,7 @@ pub(super) fn tag(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
 
 pub(super) fn untag(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let (arn, keys) = (input.str("ResourceARN")?, input.strings("TagKeys"));
-    demand(ctx, "UntagResource", |grant| keys.iter().fold(grant, |grant, key| grant.key("aws:TagKeys", key.clone())))?;
+    demand(ctx, "UntagResource", |grant| grant.tag_keys(&keys))?;
     let found = by_arn(ctx, arn)?;
     ctx.update(found.kind, &found.id, |found| found.tags.retain(|key, _| !keys.contains(key)));
     Ok(nothing())

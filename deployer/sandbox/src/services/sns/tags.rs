@@ -7,7 +7,7 @@ use crate::account::Ctx;
 use crate::dispatch::empty_result;
 use crate::error::{ApiError, Outcome, refuse};
 use crate::input::Input;
-use crate::services::shared::tag_list;
+use crate::services::shared::{is_tag, tag_list};
 use crate::store::Tags;
 
 /// The tags that a request carries.
@@ -15,7 +15,7 @@ pub(super) fn requested(input: &Input) -> Result<Tags, ApiError> {
     let mut tags = Tags::new();
     for tag in input.objects("Tags") {
         let (key, value) = (tag.string("Key")?, tag.opt_str("Value").unwrap_or_default().to_owned());
-        if key.chars().count() > 128 || value.chars().count() > 256 || key.to_lowercase().starts_with("aws:") {
+        if !is_tag(&key, &value) {
             return Err(invalid(format!("Tags Reason: the tag {key} is not valid")));
         }
         if tags.insert(key, value).is_some() {
@@ -56,9 +56,7 @@ pub(super) fn tag(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
 pub(super) fn untag(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let keys = input.strings("TagKeys");
     let arn = input.str("ResourceArn")?;
-    let topic = permitted_arn(ctx, "ResourceArn", arn, "UntagResource", |grant| {
-        keys.iter().fold(grant, |grant, key| grant.key("aws:TagKeys", key.clone()))
-    });
+    let topic = permitted_arn(ctx, "ResourceArn", arn, "UntagResource", |grant| grant.tag_keys(&keys));
     let topic = topic.map_err(of_tags)?;
     ctx.update(TOPIC, &topic.id, |topic| topic.tags.retain(|key, _| !keys.contains(key)));
     Ok(empty_result())

@@ -7,6 +7,7 @@ use crate::account::Ctx;
 use crate::dispatch::nothing;
 use crate::error::{ApiError, Outcome};
 use crate::input::Input;
+use crate::services::shared::is_tag;
 use crate::store::Tags;
 
 /// The tags that a request carries.
@@ -15,7 +16,7 @@ pub(super) fn requested(input: &Input, name: &str) -> Result<Tags, ApiError> {
     let mut tags = Tags::new();
     for key in map.names() {
         let value = map.opt_str(&key).unwrap_or_default().to_owned();
-        if key.chars().count() > 128 || value.chars().count() > 256 || key.to_lowercase().starts_with("aws:") {
+        if !is_tag(&key, &value) {
             return Err(invalid(format!("The tag {key} is not valid.")));
         }
         tags.insert(key, value);
@@ -43,9 +44,7 @@ pub(super) fn tag(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
 
 pub(super) fn untag(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let keys = input.strings("TagKeys");
-    let queue = permitted_for(ctx, input, "UntagQueue", |grant| {
-        keys.iter().fold(grant, |grant, key| grant.key("aws:TagKeys", key.clone()))
-    })?;
+    let queue = permitted_for(ctx, input, "UntagQueue", |grant| grant.tag_keys(&keys))?;
     ctx.update(QUEUE, &queue.id, |queue| queue.tags.retain(|key, _| !keys.contains(key)));
     Ok(nothing())
 }

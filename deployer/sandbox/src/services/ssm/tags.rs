@@ -67,7 +67,7 @@ pub(super) fn remove(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let parameter = named(ctx, input)?;
     let keys = input.strings("TagKeys");
     let grant = Grant::new("ssm:RemoveTagsFromResource", arn(ctx, &parameter.id)).resource_tags(&parameter.tags);
-    ctx.authorise(keys.iter().fold(grant, |grant, key| grant.key("aws:TagKeys", key.clone())))?;
+    ctx.authorise(grant.tag_keys(&keys))?;
     ctx.update("ssm.parameter", &parameter.id, |parameter| parameter.tags.retain(|key, _| !keys.contains(key)));
     Ok(nothing())
 }
