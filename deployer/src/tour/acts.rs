@@ -96,7 +96,7 @@ impl Tour<'_> {
         let stack = self.stack(&session)?;
         let group = self.security_group(&session.plan(&stack, &Options::default()).await?)?;
         let port = self.config.database.as_ref().map_or(5432, |database| i32::from(database.port));
-        open_to_the_world(&session.aws, &group, port).await?;
+        self.open_to_the_world(&session.aws, &group, port).await?;
         // EC2's reads can be older than a write that was answered seconds ago.
         tokio::time::sleep(SEEN).await;
         let drift = session.drift(&stack, &Options::default()).await?;
@@ -113,6 +113,20 @@ impl Tour<'_> {
         }
         self.close_act(act);
         Ok(())
+    }
+
+    /// What somebody does at the console: a rule that lets everybody in.
+    async fn open_to_the_world(&self, aws: &Aws, group: &str, port: i32) -> Result<(), Failure> {
+        use aws_sdk_ec2::types::{IpPermission, IpRange};
+        let world = IpRange::builder().cidr_ip("0.0.0.0/0").description("just for a moment").build();
+        let rule = IpPermission::builder().ip_protocol("tcp").from_port(port).to_port(port).ip_ranges(world).build();
+        let send = || aws.ec2.authorize_security_group_ingress().group_id(group).ip_permissions(rule.clone()).send();
+        self.insisting(async || match aws.call("ec2:AuthorizeSecurityGroupIngress", group, send).await {
+            // A try whose reply was lost has done it.
+            Err(error) if error.code.as_deref() == Some("InvalidPermission.Duplicate") => Ok(()),
+            answer => answer.map(drop),
+        })
+        .await
     }
 
     /// The security group that somebody opens behind Wharf's back.
@@ -156,23 +170,6 @@ impl Tour<'_> {
         self.close_act(act);
         Ok(())
     }
-}
-
-/// What somebody does at the console: a rule that lets everybody in.
-async fn open_to_the_world(aws: &Aws, group: &str, port: i32) -> Result<(), Failure> {
-    use aws_sdk_ec2::types::{IpPermission, IpRange};
-    let world = IpRange::builder().cidr_ip("0.0.0.0/0").description("just for a moment").build();
-    let rule = IpPermission::builder().ip_protocol("tcp").from_port(port).to_port(port).ip_ranges(world).build();
-    let send = || aws.ec2.authorize_security_group_ingress().group_id(group).ip_permissions(rule.clone()).send();
-    for _ in 0..5 {
-        match aws.call("ec2:AuthorizeSecurityGroupIngress", group, send).await {
-            Ok(_) => return Ok(()),
-            Err(error) if error.code.as_deref() == Some("InvalidPermission.Duplicate") => return Ok(()),
-            Err(error) if error.class == wharf_engine::Class::Ambiguous => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(Failure::ours("the sandbox loses every reply"))
 }
 
 /// What AWS itself keeps in an account that had a stack, and why that is no leftover.

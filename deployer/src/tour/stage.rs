@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use wharf_engine::{Limits, Options, Stack};
+use wharf_engine::{Class, Limits, Options, Stack};
 
 use super::{Act, Tour};
-use crate::aws::Observer;
 use crate::aws::connect::Options as Connect;
+use crate::aws::{CallError, Observer};
 use crate::ledger::Timing;
 use crate::operations::{Applied, Apply, Approval, Planned, Session, Who};
 use crate::report::value::duration;
@@ -138,6 +138,17 @@ impl Tour<'_> {
         }
         self.say(act, |paint| paint.green(format!("{command} complete: {done} steps done")));
         Ok(applied)
+    }
+
+    /// The same call until an answer has come: weather loses some.
+    pub(super) async fn insisting<T>(&self, call: impl AsyncFn() -> Result<T, CallError>) -> Result<T, Failure> {
+        for _ in 0..5 {
+            match call().await {
+                Err(error) if error.class == Class::Ambiguous => {}
+                answer => return Ok(answer?),
+            }
+        }
+        Err(self.wrong("every reply is lost"))
     }
 
     /// Something of the tour is not as it should be.

@@ -77,17 +77,6 @@ impl Tour<'_> {
         Ok(())
     }
 
-    /// The same call until an answer has come: weather loses some.
-    async fn insisting<T>(&self, call: impl AsyncFn() -> Result<T, crate::aws::CallError>) -> Result<T, Failure> {
-        for _ in 0..5 {
-            match call().await {
-                Err(error) if error.class == wharf_engine::Class::Ambiguous => {}
-                answer => return Ok(answer?),
-            }
-        }
-        Err(self.wrong("every reply is lost"))
-    }
-
     /// All that the functions do, act by act.
     pub(super) async fn story(&mut self, world: &mut World) -> Result<(), Failure> {
         if let Some(pushed) = self.pushed() {
@@ -175,21 +164,16 @@ impl Tour<'_> {
             "schemaVersion": 2, "mediaType": kind, "layers": [], "annotations": { "tag": tag },
             "config": { "mediaType": "application/vnd.oci.image.config.v1+json", "size": 2 },
         });
-        // Tasks may start at once.
-        self.sandbox.image_behaviour(tag, behaviour);
         let put = || {
             let put = session.aws.ecr.put_image().repository_name(&pushed.repository).image_tag(tag);
             put.image_manifest(manifest.to_string()).image_manifest_media_type(kind).send()
         };
-        match self.insisting(|| session.aws.call("ecr:PutImage", tag, put)).await {
-            Ok(answer) => {
-                let digest = answer.image.and_then(|image| image.image_id).and_then(|id| id.image_digest);
-                let digest = digest.ok_or_else(|| self.wrong("an image without a digest"))?;
-                self.sandbox.image_behaviour(&digest, behaviour);
-                Ok(digest)
-            }
-            Err(failure) => Err(failure),
-        }
+        let answer = self.insisting(|| session.aws.call("ecr:PutImage", tag, put)).await?;
+        let digest = answer.image.and_then(|image| image.image_id).and_then(|id| id.image_digest);
+        let digest = digest.ok_or_else(|| self.wrong("an image without a digest"))?;
+        // Before any task of it can start.
+        self.sandbox.image_behaviour(&digest, behaviour);
+        Ok(digest)
     }
 
     /// Waits until the newest rollout is of this image and is over.
