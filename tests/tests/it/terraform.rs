@@ -78,10 +78,8 @@ fn terraform_applies_plans_empty_and_destroys_a_platform_of_its_own_on_the_sandb
     // The key waits for its deletion; the rest AWS made by itself for the database, and Terraform does not know of it.
     for resource in served.sandbox.inventory() {
         let pending = resource.attrs.get("KeyState").is_some_and(|state| state == "PendingDeletion");
-        let by_aws = resource.aws_made
-            || ["AWSServiceRoleFor", "RDSOSMetrics", "/aws/ecs/containerinsights/", "/aws/rds/"]
-                .iter()
-                .any(|name| resource.id.starts_with(name));
+        let by_aws = ["AWSServiceRoleFor", "RDSOSMetrics", "/aws/ecs/containerinsights/"];
+        let by_aws = by_aws.iter().any(|name| resource.id.starts_with(name));
         // The lifecycle policy makes snapshots on its schedule, and Terraform knows of none.
         let scheduled = resource.kind == "ec2.snapshot";
         // It takes a task definition out of use, and AWS remembers it.
