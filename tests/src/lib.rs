@@ -3,7 +3,9 @@
 
 #![cfg_attr(not(doctest), expect(clippy::panic, clippy::expect_used, reason = "this crate is tests alone"))]
 
+pub mod critical;
 pub mod emulator;
+pub mod figures;
 pub mod parallel;
 pub mod python;
 pub mod relay;

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use wharf::aws::Observer;
 use wharf::aws::connect::Options as Connect;
 use wharf::config::{self, Config};
@@ -44,21 +45,70 @@ pub fn config(rest: &str) -> Config {
     }
 }
 
-/// Stack files that have between them every kind of resource, and every field that can have a value: what the tests
-/// that find their own cases walk through. A module that a stack file switches on is switched on here.
+/// Stack files of what services stand on, which have between them every kind of it, and every field that can have a
+/// value.
 #[must_use]
-pub fn everything() -> Vec<Config> {
+pub fn foundations() -> Vec<Config> {
     let small = |egress: &str| config(&format!("[network]\negress = \"{egress}\"\n[services.web]\nport = 8000\n"));
-    let with_tag = |mut config: Config| {
-        config.stack.tags.insert("team".to_owned(), "ops".to_owned());
-        config
-    };
     [small("endpoints"), users_config(), small("nat-zonal")].into_iter().map(with_tag).collect()
 }
 
+/// The same, and whole platforms: between them every kind of resource. A module that a stack file switches on is
+/// switched on here. The small ones come first, so that what stands in them is walked there.
+#[must_use]
+pub fn everything() -> Vec<Config> {
+    foundations().into_iter().chain([whole_config(), config(OTHERWISE)].map(with_tag)).collect()
+}
+
+fn with_tag(mut config: Config) -> Config {
+    config.stack.tags.insert("team".to_owned(), "ops".to_owned());
+    config
+}
+
+/// What the user's own stack file does not do: every other way to deploy, a worker, a periodic task, a redirect.
+const OTHERWISE: &str = r#"
+[cluster]
+instance_type = "m7i.large"
+max = 8
+[edge]
+domain = "shop.example.com"
+zone = "example.com"
+redirect_http = true
+[alerts]
+[services.web]
+port = 8000
+deploy = "blue-green"
+[services.admin]
+port = 8001
+allow = ["203.0.113.0/24"]
+deploy = "canary"
+[services.reports]
+port = 8002
+allow = ["203.0.113.0/24"]
+deploy = "linear"
+[services.worker]
+tasks = { min = 1, max = 2 }
+[services.tidy]
+schedule = "rate(1 hour)"
+"#;
+
 /// An account that has the zone which the stack file names, and whose registrar knows it.
-fn with_zone(sandbox: Builder, config: &Config) -> Builder {
+#[must_use]
+pub fn with_zone(sandbox: Builder, config: &Config) -> Builder {
     config.hosted_zone().into_iter().fold(sandbox, |sandbox, zone| sandbox.zone(zone))
+}
+
+/// How somebody with this stack file reaches an account by this transport.
+#[must_use]
+pub fn reach(config: &Config, sandbox: &Sandbox, transport: SharedHttpClient) -> Connect {
+    Connect {
+        region: config.stack.region.to_string(),
+        zone: config.hosted_zone(),
+        names: Some(Arc::new(sandbox.clone())),
+        packages: Arc::new(packages::stand_ins().expect("zips can be made")),
+        transport: Some(transport),
+        ..Connect::default()
+    }
 }
 
 /// Somebody at a terminal with a stack file, and an account.
@@ -105,14 +155,7 @@ impl World {
     /// # Errors
     /// What `wharf` would say.
     pub async fn session(&self, run: &str) -> Result<Session, Error> {
-        let connect = Connect {
-            region: self.config.stack.region.to_string(),
-            zone: self.config.hosted_zone(),
-            names: Some(Arc::new(self.sandbox.clone())),
-            packages: Arc::new(packages::stand_ins().expect("zips can be made")),
-            transport: Some(aws_smithy_runtime_api::client::http::SharedHttpClient::new(self.sandbox.http_client())),
-            ..Connect::default()
-        };
+        let connect = reach(&self.config, &self.sandbox, SharedHttpClient::new(self.sandbox.http_client()));
         let account = self.config.stack.account.as_ref().map(|account| account.as_str().to_owned());
         let silent: Observer = Arc::new(|_| {});
         let stack = self.config.stack.name.as_str();

@@ -166,7 +166,8 @@ impl Ctx<'_> {
 
     /// Lets `event` happen to an object after about `typical` (spread ±30 %); the service's `on_timer` gets it.
     pub(crate) fn after(&mut self, typical: Duration, kind: &'static str, id: &str, event: &'static str) {
-        let due = later(self.now, self.account.rng.spread(typical));
+        let takes = self.account.rng.spread(typical).mul_f64(self.account.weather.pace);
+        let due = later(self.now, takes);
         self.account.store.schedule(due, Timer { kind, id: id.to_owned(), event });
     }
 

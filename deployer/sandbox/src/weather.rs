@@ -21,6 +21,8 @@ pub struct Weather {
     pub server_errors: f64,
     /// The typical time a call takes; each takes up to 30 % more or less.
     pub latency: Duration,
+    /// How long AWS takes to do what it has accepted, as a share of the typical time.
+    pub pace: f64,
     /// The share of events and messages that come a second time.
     pub duplicates: f64,
     /// The longest that an event is under way, by which it may be overtaken; with none, what is sent first comes first.
@@ -39,6 +41,7 @@ impl Weather {
             buckets: true,
             server_errors: 0.002,
             latency: Duration::from_millis(50),
+            pace: 1.0,
             duplicates: 0.01,
             disorder: Duration::from_secs(2),
             lost_events: 0.0,
@@ -54,6 +57,7 @@ impl Weather {
             buckets: false,
             server_errors: 0.0,
             latency: Duration::from_millis(20),
+            pace: 1.0,
             duplicates: 0.0,
             disorder: Duration::ZERO,
             lost_events: 0.0,

@@ -249,6 +249,11 @@ impl Aws {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
+    /// Forgets it, once it has come to its end well.
+    pub fn forget(&self, id: &LogicalId) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
     /// The id of the run.
     #[must_use]
     pub fn run(&self) -> &str {

@@ -63,6 +63,25 @@ impl<K> Query<K> {
         self.only.as_ref().and_then(|(_, physical)| physical.as_deref())
     }
 
+    /// The one that is asked for, as the stack wants it, on which AWS is still at work: as long as it is, nobody looks at
+    /// anything else of it, so nothing else has to be read. None unless one is asked for that exists and is wanted.
+    #[must_use]
+    pub fn at_work(&self, what: &str) -> Option<Found<K>>
+    where
+        K: Clone,
+    {
+        let (id, physical) = self.only.as_ref()?;
+        Some(Found {
+            id: id.clone(),
+            physical: physical.clone()?,
+            identity: Identity::Ours(None),
+            health: Health::Settling(what.to_owned()),
+            inputs: self.wanted.get(id)?.clone(),
+            outputs: Outputs::new(),
+            blockers: BTreeSet::new(),
+        })
+    }
+
     /// The logical ids that are asked for, by the names that the stack wants for them. `name` tells the name in a kind's
     /// inputs.
     pub fn by_name(&self, name: impl Fn(&K) -> &str) -> BTreeMap<&str, &LogicalId> {

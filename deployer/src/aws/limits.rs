@@ -83,6 +83,8 @@ impl Buckets {
     /// Takes a token, on credit when there is none: answers how long until that token exists.
     fn reserve(&self, action: &'static str, reads: bool, now: Instant) -> Option<Duration> {
         let (name, rate) = bucket(action, reads);
+        // Route 53 has one rate for both.
+        let reads = reads && name != "route53";
         let mut buckets = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let bucket = buckets.entry((name, reads)).or_insert(Bucket { tokens: rate.burst, at: now });
         let refill = now.saturating_duration_since(bucket.at).as_secs_f64() * rate.per_second;

@@ -37,10 +37,18 @@ impl fmt::Debug for Timing {
 }
 
 impl Timing {
-    /// A lease of 45 seconds, renewed every 8: a killed job frees the stack within a minute.
+    /// A lease of 55 seconds, renewed every 18: a killed job frees the stack within a minute, and a long run writes as
+    /// little as that allows.
     #[must_use]
     pub fn new(clock: BootClock) -> Self {
-        Self { lease: crate::rollout::record::LEASE, renew: Duration::from_secs(8), clock }
+        Self { lease: Duration::from_secs(55), renew: Duration::from_secs(18), clock }
+    }
+
+    /// The times of a service's record, which others than Wharf keep, too: docs/json.md.
+    #[must_use]
+    pub(super) fn of_a_record(&self) -> Self {
+        let lease = crate::rollout::record::LEASE;
+        Self { lease, renew: Duration::from_secs(8), clock: Arc::clone(&self.clock) }
     }
 
     /// The same times by the clock of this process, for what is over within a few calls.

@@ -105,6 +105,7 @@ impl Ledger {
         on_wait: &dyn Fn(&Holder),
         change: impl FnOnce(&mut Record),
     ) -> Result<Claim, ClaimError> {
+        let timing = &timing.of_a_record();
         let mut seen = self.rollouts(service).await?;
         if let Some(other) = held_by_another(seen.as_ref(), &holder) {
             on_wait(&other);

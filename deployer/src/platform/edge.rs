@@ -35,7 +35,9 @@ pub(super) fn edge(
         (None, Some(domain), Some(zone)) => certificate(b, domain, &hosts, zone)?,
         (given, _, _) => Out::known(given.clone().unwrap_or_default()),
     };
-    let balancer = b.add("edge.load-balancer", balancer(config, wanted, network, b.tags()))?;
+    let balancer = balancer(config, wanted, network, b.tags());
+    // AWS makes none for a VPC that the internet has no way into, to which no field of it refers.
+    let balancer = b.add_after("edge.load-balancer", balancer, [network.way_in.clone()])?;
     let https = Listener {
         load_balancer: balancer.arn(),
         port: 443,

@@ -40,6 +40,8 @@ pub(super) struct Network {
     pub(super) database: Option<Handle<SecurityGroup>>,
     /// What has to stand before an instance reaches AWS; no field of an instance refers to it.
     pub(super) ways_out: Vec<LogicalId>,
+    /// The table by which the internet comes in.
+    pub(super) way_in: LogicalId,
 }
 
 /// One zone's subnets.
@@ -65,7 +67,8 @@ pub(super) fn network(b: &mut Builder, config: &Config, site: &Site, key: &Handl
     }
     let (public, private) = zones.into_iter().map(|zone| (zone.public, zone.private)).unzip();
     let Groups { balancer, tasks, database } = groups;
-    Ok(Network { vpc, public, private, balancer, tasks, database, ways_out })
+    let way_in = public_table.logical_id().clone();
+    Ok(Network { vpc, public, private, balancer, tasks, database, ways_out, way_in })
 }
 
 fn subnets(b: &mut Builder, config: &Config, site: &Site, vpc: &Handle<Vpc>) -> Result<Vec<Zone>, BuildError> {

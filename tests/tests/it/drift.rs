@@ -14,7 +14,7 @@ use wharf::operations::Error;
 use wharf_engine::{Drift, Drifted, FieldChange, Owner, drift};
 use wharf_sandbox::{Resource, Sandbox};
 use wharf_tests::parallel::each;
-use wharf_tests::stack::{World, everything, in_virtual_time};
+use wharf_tests::stack::{World, foundations, in_virtual_time};
 
 /// Fields that no attribute reaches, and why.
 const UNREACHED: &[(&str, &str, &str)] = &[
@@ -303,7 +303,7 @@ fn every_field_that_the_stack_owns_is_told_when_it_changes_and_mended_and_what_o
     let (mut seen, mut problems) = (BTreeSet::new(), Vec::new());
     let (mut ours, mut others) = (BTreeSet::new(), BTreeSet::new());
     let mut held = BTreeSet::new();
-    for config in everything() {
+    for config in foundations() {
         let standing = standing(config);
         held.extend(standing.kinds.values().copied());
         let changes = standing.changes(&mut seen);

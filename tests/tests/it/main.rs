@@ -5,6 +5,7 @@
 mod cycle;
 mod drift;
 mod emulators;
+mod figures;
 mod guards;
 mod image_push;
 mod interrupt;

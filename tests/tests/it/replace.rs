@@ -8,7 +8,7 @@ mod values;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use values::Case;
+use values::{Case, UNREACHED};
 use wharf::config::Config;
 use wharf_engine::{AllowDestroy, Change, Owner, Stack};
 use wharf_tests::parallel::each;
@@ -16,12 +16,6 @@ use wharf_tests::stack::{World, everything, in_virtual_time};
 
 /// A kind's field.
 type Field = (String, String);
-
-/// Fields that no change reaches, and why.
-const UNREACHED: &[(&str, &str, &str)] = &[
-    ("dynamodb.table", "partition_key", "the lock is in the table, and Wharf reads it by this name"),
-    ("dynamodb.table", "sort_key", "the lock is in the table, and Wharf reads it by this name"),
-];
 
 /// A stack that stands, and the resources that were wanted of it.
 struct Standing {
@@ -72,7 +66,7 @@ fn every_field_that_replaces_does_so_in_the_right_order_with_all_that_depends_on
         problems.extend(wrong);
     }
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
-    // A kind that no stack here holds has nothing that could be replaced.
+    // Kinds that no stack here holds have nothing that could be replaced.
     let held: BTreeSet<&str> =
         all.iter().flat_map(|standing| standing.stack.resources.values().map(|resource| resource.rules.kind)).collect();
     for kind in wharf::aws::kinds().iter().map(|kind| kind.rules().kind).filter(|kind| !held.contains(kind)) {

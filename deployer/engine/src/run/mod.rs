@@ -47,8 +47,12 @@ struct Task {
     /// How many needs are still to be done.
     unmet: usize,
     users: Vec<usize>,
+    /// What it and what follows it take, by estimates.
     remaining: Duration,
+    estimate: Duration,
     started: Option<Duration>,
+    /// It waits until others have let go of it.
+    drains: bool,
     attempt: u32,
     /// The resource is not desired: once it is gone it has no outputs.
     undesired: bool,
@@ -101,7 +105,9 @@ impl Run {
                 unmet: step.needs.len(),
                 users: Vec::new(),
                 remaining,
+                estimate: step.estimate,
                 started: None,
+                drains: false,
                 attempt: 0,
                 undesired: !stack.resources.contains_key(&step.id),
             });
@@ -138,8 +144,10 @@ impl Run {
     pub fn reply(&mut self, now: Duration, op: OpId, result: Result<Reply, Failure>) -> Result<(), IllegalTransition> {
         let illegal = |why| IllegalTransition { op, reply: "a reply", why };
         let (place, asked) = *self.in_flight.get(&op).ok_or_else(|| illegal("it is not in flight"))?;
+        let slack = self.slack(place, now);
         let task = &mut self.tasks[place];
         let work = task.work.as_mut().ok_or_else(|| illegal("its step has no work"))?;
+        work.has_slack(slack);
         let next = work.hear(&self.limits.give_up, now, (op, asked), result)?;
         self.in_flight.remove(&op);
         match next {
@@ -153,10 +161,11 @@ impl Run {
                 let decision = self.tasks[place].work.as_mut().map(|work| work.wait(now, what.to_owned()));
                 decision.into_iter().for_each(|decision| self.settle(place, now, decision));
             }
-            Next::Retry { failure, after } => {
+            Next::Retry { failure, after, sure } => {
                 let Failure { class, message, .. } = failure;
+                self.tasks[place].drains |= class == Class::Draining;
                 self.events.push(Event::StepRetried { step: self.tasks[place].number, class, message, after });
-                self.go_on_at(place, State::Read, now + after);
+                self.go_on_at(place, if sure { State::Decide } else { State::Read }, now + after);
             }
             Next::Done(outputs) => self.done(place, now, outputs),
             Next::Fail(failure) => self.fail(place, failure),
@@ -255,6 +264,17 @@ impl Run {
         }
     }
 
+    /// How much longer than with this task and what follows it the run will be busy, by estimates.
+    fn slack(&self, place: usize, now: Duration) -> Duration {
+        let left = |task: &Task| {
+            let so_far = task.started.map_or(Duration::ZERO, |started| now.saturating_sub(started));
+            task.remaining.saturating_sub(so_far.min(task.estimate))
+        };
+        // Whatever is blocked follows something that is not.
+        let open = self.tasks.iter().filter(|task| task.unmet == 0 && !task.state.is_final());
+        open.map(left).max().unwrap_or_default().saturating_sub(left(&self.tasks[place]))
+    }
+
     fn go_on(&mut self, place: usize, state: State) {
         self.tasks[place].state = state;
         self.ready.insert((Reverse(self.tasks[place].remaining), place));
@@ -270,6 +290,11 @@ impl Run {
         task.state = State::Done;
         let took = task.started.map_or(Duration::ZERO, |started| now.saturating_sub(started));
         self.events.push(Event::StepDone { step: task.number, took });
+        let drained = std::mem::take(&mut task.drains);
+        if let Some(kind) = task.work.as_ref().map(Work::kind).filter(|_| drained) {
+            self.others_that_drain(kind, now);
+        }
+        let task = &mut self.tasks[place];
         match outputs {
             Some(outputs) => drop(self.outputs.insert(task.id.clone(), outputs)),
             None if task.undesired => drop(self.outputs.remove(&task.id)),
@@ -281,6 +306,14 @@ impl Run {
                 self.go_on(user, State::Decide);
             }
         }
+    }
+
+    /// Something of this kind was let go of: what else of it waits for that may go on at once, too.
+    fn others_that_drain(&mut self, kind: &'static str, now: Duration) {
+        let waits = |task: &Task| task.drains && task.work.as_ref().is_some_and(|work| work.kind() == kind);
+        let timers = std::mem::take(&mut self.timers).into_iter();
+        self.timers =
+            timers.map(|(at, place)| (if waits(&self.tasks[place]) { at.min(now) } else { at }, place)).collect();
     }
 
     /// A failure stops what needs the step, and nothing else.

@@ -59,6 +59,8 @@ struct Memory {
     /// Since when something that existed has not been seen.
     lost: Option<Duration>,
     waiting: Option<Duration>,
+    /// How much longer than with this step and what follows it the run will be busy, by estimates.
+    slack: Duration,
     glances: u32,
     /// Failures in a row, of reads and of writes: first time and number.
     failures: BTreeMap<(bool, Class), (Duration, u32)>,
@@ -91,6 +93,11 @@ impl Work {
 
     pub(super) fn read(&self) -> Call {
         Call::Read { physical: self.memory.physical.clone() }
+    }
+
+    /// Tells how much longer than with this step and what follows it the run will be busy.
+    pub(super) fn has_slack(&mut self, slack: Duration) {
+        self.memory.slack = slack;
     }
 
     pub(super) fn wait(&mut self, now: Duration, what: String) -> Decision {
@@ -134,10 +141,11 @@ pub(super) enum Next {
     Decide,
     /// Read after AWS accepted a change.
     Await(&'static str),
-    /// Read again after a pause, then decide.
+    /// Try again after a pause: by what is known where `sure` that AWS did nothing, else by what is read then.
     Retry {
         failure: Failure,
         after: Duration,
+        sure: bool,
     },
     Done(Option<Outputs>),
     Fail(Failure),
@@ -411,9 +419,11 @@ impl Memory {
         let key = (asked == Asked::Read, failure.class);
         let (first, tries) = self.failures.get(&key).copied().unwrap_or((now, 0));
         self.failures.insert(key, (first, tries + 1));
-        let after = pause(failure.class, tries + 1);
+        let after = pause(failure.class, tries + 1, self.slack);
+        // What is in use or busy was not touched.
+        let sure = asked == Asked::Delete && matches!(failure.class, Class::Draining | Class::Busy);
         match give_up.of(failure.class) {
-            Some(limit) if now + after <= first + limit => Next::Retry { failure, after },
+            Some(limit) if now + after <= first + limit => Next::Retry { failure, after, sure },
             _ => Next::Fail(failure),
         }
     }
@@ -427,7 +437,7 @@ impl Memory {
             let hint = Some("see what AWS says about it; the next run carries on from here".to_owned());
             return Decision::Fail(Failure { hint, ..failure(Class::Busy, message) });
         }
-        Decision::Wait { pause: poll_interval(waited, brief.estimate), since: waited, what }
+        Decision::Wait { pause: poll_interval(waited, brief.estimate, self.slack), since: waited, what }
     }
 
     /// Waits for something that should be seen within seconds.

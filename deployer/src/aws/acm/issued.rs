@@ -4,6 +4,7 @@
 //! Whether the world asks the zone at all is found out first: in a zone that no registrar names, AWS would look for
 //! three days.
 
+use aws_sdk_acm::types::CertificateDetail;
 use serde::{Deserialize, Serialize};
 use wharf_engine::{Estimate, Field, Generation, Health, Identity, LogicalId, Order, Outputs, Owner, Rules, Value};
 
@@ -59,6 +60,12 @@ impl Kind for IssuedCertificate {
     };
 
     async fn find(aws: &Aws, query: &Query<Self>) -> Result<Vec<Found<Self>>, CallError> {
+        if let (Some(arn), Some(waiting)) = (query.only_physical(), query.at_work(UNSEEN))
+            && let Some(detail) = list::describe(aws, arn).await?
+            && health(&detail) == waiting.health
+        {
+            return Ok(vec![waiting]);
+        }
         let ours = list::ours(aws, query.only_physical()).await?;
         Ok(ours.iter().filter_map(observe).collect())
     }
@@ -94,19 +101,25 @@ impl Kind for IssuedCertificate {
     }
 }
 
-fn observe(certificate: &Listed) -> Option<Found<IssuedCertificate>> {
-    let (id, generation) = certificate.tags.get(MARK)?.split_once(' ')?;
-    let health = match (list::failure(&certificate.detail), certificate.detail.issued_at()) {
+/// What AWS does until it has found the records.
+const UNSEEN: &str = "AWS has not seen its records yet";
+
+fn health(detail: &CertificateDetail) -> Health {
+    match (list::failure(detail), detail.issued_at()) {
         (Some(reason), _) => Health::Failed(reason),
         (None, Some(_)) => Health::Ready,
-        (None, None) => Health::Settling("AWS has not seen its records yet".to_owned()),
-    };
+        (None, None) => Health::Settling(UNSEEN.to_owned()),
+    }
+}
+
+fn observe(certificate: &Listed) -> Option<Found<IssuedCertificate>> {
+    let (id, generation) = certificate.tags.get(MARK)?.split_once(' ')?;
     let arn = certificate.arn.as_str();
     Some(Found {
         id: LogicalId::new(id).ok()?,
         physical: arn.to_owned(),
         identity: Identity::Ours(Some(Generation::from_tag(generation))),
-        health,
+        health: health(&certificate.detail),
         inputs: IssuedCertificate { certificate: Out::known(arn), zone: None, records: Vec::new() },
         outputs: Outputs::from([("arn".to_owned(), Value::text(arn))]),
         blockers: Default::default(),

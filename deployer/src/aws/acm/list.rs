@@ -55,9 +55,13 @@ async fn one(aws: &Aws, arn: String) -> Result<Option<Listed>, CallError> {
     if tags::read(&aws.scope.stack, &tags).is_none() {
         return Ok(None);
     }
-    let send = || aws.acm.describe_certificate().certificate_arn(&arn).send();
-    let answer = or_none(aws.call("acm:DescribeCertificate", &arn, send).await)?;
-    Ok(answer.and_then(|answer| answer.certificate).map(|detail| Listed { arn, detail, tags }))
+    Ok(describe(aws, &arn).await?.map(|detail| Listed { arn, detail, tags }))
+}
+
+/// What AWS says of a certificate; none when it is gone.
+pub(super) async fn describe(aws: &Aws, arn: &str) -> Result<Option<CertificateDetail>, CallError> {
+    let send = || aws.acm.describe_certificate().certificate_arn(arn).send();
+    Ok(or_none(aws.call("acm:DescribeCertificate", arn, send).await)?.and_then(|answer| answer.certificate))
 }
 
 fn or_none<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {

@@ -171,7 +171,8 @@ impl Kind for Alarm {
             Field::new("on_no_data").compared(Compare::Set),
             Field::new("tags").owned_by(Owner::Shared),
         ],
-        order: Order::DeleteFirst,
+        // A composite alarm that names the old one holds it until it names the new one.
+        order: Order::CreateFirst,
         protected: false,
         visible_within: std::time::Duration::from_secs(15),
         estimate: Estimate::seconds(1, 1, 1),

@@ -80,8 +80,17 @@ impl Kind for Table {
 
     async fn find(aws: &Aws, query: &Query<Self>) -> Result<Vec<Found<Self>>, CallError> {
         let name = table_name(&aws.scope.stack);
+        let table = match describe(aws, &name).await {
+            Err(error) if error.class == Class::Missing => return Ok(Vec::new()),
+            answer => answer?,
+        };
+        if let (Some(id), Some(_), true) = (query.only_id(), query.only_physical(), health(&table) != Health::Ready) {
+            // Of one at which AWS is at work, nobody looks at more than that.
+            let identity = (id.clone(), Identity::Ours(None));
+            return Ok(vec![found(aws, &name, &table, identity, (None, None, &Tags::new()))]);
+        }
         let wanted = query.wanted.keys().find(|id| query.asks_for(id));
-        Ok(observe(aws, &name, wanted).await?.into_iter().collect())
+        Ok(observe(aws, &name, &table, wanted).await?.into_iter().collect())
     }
 
     /// Expiry and recovery can only be set once the table is active: that is an update, later.
@@ -166,24 +175,33 @@ const WRITES: &[&str] = &[
 ];
 
 /// The table of this name: the stack's, or a foreign one where the stack wants one.
-async fn observe(aws: &Aws, name: &str, wanted: Option<&LogicalId>) -> Result<Option<Found<Table>>, CallError> {
-    let (table, all, recovery, expires) =
-        futures::join!(describe(aws, name), tags_of(aws, name), recovery(aws, name), expires(aws, name));
-    // Whether there is a table, its own description says; what it is asked for beside may be put in other words.
-    let table = match table {
+async fn observe(
+    aws: &Aws,
+    name: &str,
+    table: &TableDescription,
+    wanted: Option<&LogicalId>,
+) -> Result<Option<Found<Table>>, CallError> {
+    let (all, recovery, expires) = match futures::try_join!(tags_of(aws, name), recovery(aws, name), expires(aws, name))
+    {
         Err(error) if error.class == Class::Missing => return Ok(None),
         answer => answer?,
     };
-    let (all, recovery, expires) = match (all, recovery, expires) {
-        (Ok(all), Ok(recovery), Ok(expires)) => (all, recovery, expires),
-        (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) if error.class == Class::Missing => return Ok(None),
-        (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => return Err(error),
-    };
-    let (id, identity) = match (tags::read(&aws.scope.stack, &all), wanted) {
+    let identity = match (tags::read(&aws.scope.stack, &all), wanted) {
         (Some(ours), _) => ours,
         (None, Some(id)) => (id.clone(), Identity::Foreign),
         (None, None) => return Ok(None),
     };
+    Ok(Some(found(aws, name, table, identity, (expires, recovery, &all))))
+}
+
+/// A table with what is told of it beside its own description: expiry, recovery, tags.
+fn found(
+    aws: &Aws,
+    name: &str,
+    table: &TableDescription,
+    (id, identity): (LogicalId, Identity),
+    (expires, recovery, all): (Option<String>, Option<Days>, &Tags),
+) -> Found<Table> {
     let key_of = |kind: KeyType| {
         let element = table.key_schema().iter().find(|element| element.key_type == kind);
         element.map(|element| element.attribute_name.clone()).unwrap_or_default()
@@ -195,17 +213,17 @@ async fn observe(aws: &Aws, name: &str, wanted: Option<&LogicalId>) -> Result<Op
         recovery,
         key: table.sse_description().and_then(customer_key).map(Out::known),
         deletion_protection: table.deletion_protection_enabled().unwrap_or_default(),
-        tags: tags::user(&all),
+        tags: tags::user(all),
     };
-    Ok(Some(Found {
+    Found {
         id,
         physical: name.to_owned(),
         identity,
-        health: health(&table),
+        health: health(table),
         inputs,
         outputs: outputs(aws, name),
         blockers: Default::default(),
-    }))
+    }
 }
 
 async fn describe(aws: &Aws, name: &str) -> Result<TableDescription, CallError> {

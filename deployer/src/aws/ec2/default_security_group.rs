@@ -1,12 +1,11 @@
 //! The security group that AWS makes with a VPC, kept empty: what is launched without a group reaches nothing.
 //! <https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html>
 
-use aws_sdk_ec2::types::SecurityGroup as Sdk;
 use serde::{Deserialize, Serialize};
-use wharf_engine::{Class, Compare, Estimate, Field, Health, Order, Outputs, Owner, Rules, Value};
+use wharf_engine::{Class, Compare, Estimate, Field, Order, Outputs, Owner, Rules};
 
 use super::rules::{self, Direction, Peer, Rule};
-use super::security_group::{GROUP, SecurityGroupId, WRITE_RULES, describe, is_default};
+use super::security_group::{GROUP, SecurityGroupId, Seen, WRITE_RULES, describe, is_default, observe, outputs};
 use super::vpc::VpcId;
 use super::{filters, tagging};
 use crate::aws::call::{Aws, CallError};
@@ -52,7 +51,8 @@ impl Kind for DefaultSecurityGroup {
 
     async fn find(aws: &Aws, query: &Query<Self>) -> Result<Vec<Found<Self>>, CallError> {
         let groups = describe(aws, query).await?;
-        Ok(groups.iter().filter(|group| is_default(group)).filter_map(|group| observe(aws, group)).collect())
+        let default = groups.iter().filter(|group| is_default(group));
+        Ok(default.filter_map(|group| observe(aws, group, Self::from)).collect())
     }
 
     /// Takes the group over: its identity first, so that a run cut short here finds it again.
@@ -118,26 +118,9 @@ impl Kind for DefaultSecurityGroup {
     }
 }
 
-fn observe(aws: &Aws, group: &Sdk) -> Option<Found<DefaultSecurityGroup>> {
-    let physical = group.group_id()?;
-    let (id, identity, tags) = tagging::identify(aws, group.tags())?;
-    let inputs = DefaultSecurityGroup {
-        vpc: Out::known(group.vpc_id().unwrap_or_default()),
-        ingress: rules::observe(physical, group.ip_permissions()),
-        egress: rules::observe(physical, group.ip_permissions_egress()),
-        tags,
-    };
-    Some(Found {
-        id,
-        physical: physical.to_owned(),
-        identity,
-        health: Health::Ready,
-        inputs,
-        outputs: outputs(physical),
-        blockers: Default::default(),
-    })
-}
-
-fn outputs(id: &str) -> Outputs {
-    Outputs::from([("id".to_owned(), Value::text(id))])
+impl From<Seen> for DefaultSecurityGroup {
+    fn from(seen: Seen) -> Self {
+        let Seen { vpc, ingress, egress, tags, .. } = seen;
+        Self { vpc, ingress, egress, tags }
+    }
 }

@@ -59,7 +59,8 @@ impl Kind for SecurityGroup {
     async fn find(aws: &Aws, query: &Query<Self>) -> Result<Vec<Found<Self>>, CallError> {
         let groups = describe(aws, query).await?;
         // The default group is a kind of its own.
-        Ok(groups.iter().filter(|group| !is_default(group)).filter_map(|group| observe(aws, group)).collect())
+        let others = groups.iter().filter(|group| !is_default(group));
+        Ok(others.filter_map(|group| observe(aws, group, Self::from)).collect())
     }
 
     async fn create(&self, aws: &Aws, new: &New<'_>) -> Result<Made, CallError> {
@@ -143,10 +144,27 @@ pub(super) fn is_default(group: &Sdk) -> bool {
     group.group_name() == Some("default")
 }
 
-fn observe(aws: &Aws, group: &Sdk) -> Option<Found<SecurityGroup>> {
+impl From<Seen> for SecurityGroup {
+    fn from(seen: Seen) -> Self {
+        let Seen { vpc, description, ingress, egress, tags } = seen;
+        Self { vpc, description, ingress, egress, tags }
+    }
+}
+
+/// What either kind of security group reads of one.
+pub(super) struct Seen {
+    pub(super) vpc: Out<VpcId>,
+    pub(super) description: String,
+    pub(super) ingress: Vec<Rule>,
+    pub(super) egress: Vec<Rule>,
+    pub(super) tags: Tags,
+}
+
+/// A group of the stack; `inputs` makes a kind's inputs of what is seen of it.
+pub(super) fn observe<K>(aws: &Aws, group: &Sdk, inputs: impl FnOnce(Seen) -> K) -> Option<Found<K>> {
     let physical = group.group_id()?;
     let (id, identity, tags) = tagging::identify(aws, group.tags())?;
-    let inputs = SecurityGroup {
+    let seen = Seen {
         vpc: Out::known(group.vpc_id().unwrap_or_default()),
         description: group.description().unwrap_or_default().to_owned(),
         ingress: rules::observe(physical, group.ip_permissions()),
@@ -158,12 +176,13 @@ fn observe(aws: &Aws, group: &Sdk) -> Option<Found<SecurityGroup>> {
         physical: physical.to_owned(),
         identity,
         health: Health::Ready,
-        inputs,
+        inputs: inputs(seen),
         outputs: outputs(physical),
         blockers: Default::default(),
     })
 }
 
-fn outputs(id: &str) -> Outputs {
+/// The outputs of a group of either kind.
+pub(super) fn outputs(id: &str) -> Outputs {
     Outputs::from([("id".to_owned(), Value::text(id))])
 }

@@ -152,6 +152,11 @@ impl Kind for LoadBalancer {
 
     async fn find(aws: &Aws, query: &Query<Self>) -> Result<Vec<Found<Self>>, CallError> {
         let all = balancers::all(aws, query.only_physical()).await?;
+        if let ([one], Some(waiting)) = (&all[..], query.at_work("provisioning"))
+            && health(one) == waiting.health
+        {
+            return Ok(vec![waiting]);
+        }
         let arns: Vec<String> = all.iter().filter_map(|balancer| balancer.load_balancer_arn.clone()).collect();
         let tags = tagging::of(aws, &arns).await?;
         let found = try_join_all(all.iter().map(|balancer| observe(aws, balancer, &tags))).await?;
@@ -291,14 +296,17 @@ async fn observe(
     };
     let attributes = answer.attributes().iter();
     let attributes: Attributes = attributes.filter_map(|a| Some((a.key.clone()?, a.value.clone()?))).collect();
-    let health = match balancer.state().and_then(|state| state.code()).map(|code| code.as_str()) {
+    let inputs = inputs(balancer, &attributes, tags::user(all));
+    let (physical, outputs, blockers) = (arn.to_owned(), outputs(balancer), BTreeSet::new());
+    Ok(Some(Found { id, physical, identity, health: health(balancer), inputs, outputs, blockers }))
+}
+
+fn health(balancer: &Sdk) -> Health {
+    match balancer.state().and_then(|state| state.code()).map(|code| code.as_str()) {
         Some("provisioning") => Health::Settling("provisioning".to_owned()),
         Some("failed") => Health::Failed(balancer.state().and_then(|s| s.reason()).unwrap_or("failed").to_owned()),
         _ => Health::Ready,
-    };
-    let inputs = inputs(balancer, &attributes, tags::user(all));
-    let (physical, outputs, blockers) = (arn.to_owned(), outputs(balancer), BTreeSet::new());
-    Ok(Some(Found { id, physical, identity, health, inputs, outputs, blockers }))
+    }
 }
 
 fn inputs(balancer: &Sdk, attributes: &Attributes, tags: Tags) -> LoadBalancer {

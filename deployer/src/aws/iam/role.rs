@@ -9,7 +9,7 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use wharf_engine::{Class, Compare, Estimate, Field, Health, Identity, LogicalId, Order, Outputs, Owner, Rules, Value};
 
-use super::tagging;
+use super::{sweep, tagging};
 use crate::aws::call::{Aws, CallError};
 use crate::aws::kind::{Changed, Found, Gone, Grant, Kind, Made, New, Query};
 use crate::aws::out::{Handle, Out, Text};
@@ -80,13 +80,11 @@ impl Kind for Role {
 
     async fn find(aws: &Aws, query: &Query<Self>) -> Result<Vec<Found<Self>>, CallError> {
         let wanted = query.by_name(|role| &role.name);
-        let mut names: BTreeSet<String> = wanted.keys().map(|name| (*name).to_owned()).collect();
-        names.extend(query.only_physical().map(str::to_owned));
+        let names: BTreeSet<String> = wanted.keys().copied().chain(query.only_physical()).map(str::to_owned).collect();
         if query.only.is_none() || names.is_empty() {
-            names.extend(list(aws).await?);
+            return sweep::roles(aws, &wanted).await;
         }
-        let found = names.iter().map(|name| observe(aws, name, &wanted));
-        Ok(try_join_all(found).await?.into_iter().flatten().collect())
+        one_by_one(aws, &names, &wanted).await
     }
 
     async fn create(&self, aws: &Aws, new: &New<'_>) -> Result<Made, CallError> {
@@ -163,8 +161,14 @@ impl Kind for Role {
     }
 }
 
-const READS: &[&str] =
-    &["iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies", "iam:ListRoles"];
+const READS: &[&str] = &[
+    "iam:GetAccountAuthorizationDetails",
+    "iam:GetRole",
+    "iam:GetRolePolicy",
+    "iam:ListAttachedRolePolicies",
+    "iam:ListRolePolicies",
+    "iam:ListRoles",
+];
 const WRITES: &[&str] = &[
     "iam:AttachRolePolicy",
     "iam:CreateRole",
@@ -184,15 +188,27 @@ fn outputs(role: &Sdk) -> Outputs {
     Outputs::from([("arn".to_owned(), Value::text(role.arn())), ("name".to_owned(), Value::text(role.role_name()))])
 }
 
-async fn list(aws: &Aws) -> Result<Vec<String>, CallError> {
-    let path = super::path(&aws.scope.stack);
-    let send = |marker| aws.iam.list_roles().path_prefix(&path).set_marker(marker).send();
-    let roles = aws.pages("iam:ListRoles", "", send, |page| (page.roles, page.marker)).await?;
-    Ok(roles.into_iter().map(|role| role.role_name).collect())
+/// The roles of these names, as freshly as AWS tells.
+pub(super) async fn one_by_one(
+    aws: &Aws,
+    names: &BTreeSet<String>,
+    wanted: &BTreeMap<&str, &LogicalId>,
+) -> Result<Vec<Found<Role>>, CallError> {
+    let roles = try_join_all(names.iter().map(|name| read(aws, name))).await?;
+    let found = roles.into_iter().flatten().map(|(role, parts)| observed(aws, &role, parts, wanted));
+    Ok(found.collect::<Result<Vec<_>, CallError>>()?.into_iter().flatten().collect())
 }
 
-/// A role that is the stack's, or has a name that the stack wants.
-async fn observe(aws: &Aws, name: &str, wanted: &BTreeMap<&str, &LogicalId>) -> Result<Option<Found<Role>>, CallError> {
+/// What a role consists of beside what lists tell of it.
+pub(super) struct Parts {
+    pub(super) policies: BTreeMap<String, Text>,
+    pub(super) managed: Vec<Text>,
+    pub(super) boundary: Option<Text>,
+    /// All its tags.
+    pub(super) tags: Tags,
+}
+
+async fn read(aws: &Aws, name: &str) -> Result<Option<(Sdk, Parts)>, CallError> {
     let role = async {
         let answer = aws.call("iam:GetRole", name, || aws.iam.get_role().role_name(name).send()).await?;
         answer.role.ok_or_else(|| CallError::lacks("iam:GetRole", "Role"))
@@ -201,14 +217,26 @@ async fn observe(aws: &Aws, name: &str, wanted: &BTreeMap<&str, &LogicalId>) -> 
         Err(error) if error.class == Class::Missing => return Ok(None),
         answer => answer?,
     };
-    let all = tagging::read(role.tags());
+    let boundary = role.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn());
+    let (boundary, tags) = (boundary.map(Out::known), tagging::read(role.tags()));
+    Ok(Some((role, Parts { policies, managed, boundary, tags })))
+}
+
+/// A role that is the stack's, or has a name that the stack wants.
+pub(super) fn observed(
+    aws: &Aws,
+    role: &Sdk,
+    parts: Parts,
+    wanted: &BTreeMap<&str, &LogicalId>,
+) -> Result<Option<Found<Role>>, CallError> {
+    let Parts { policies, managed, boundary, tags: all } = parts;
+    let name = role.role_name();
     let ours = tags::read(&aws.scope.stack, &all).filter(|_| tagging::of_this_region(aws, &all));
     let (id, identity) = match (ours, wanted.get(name)) {
         (Some(ours), _) => ours,
         (None, Some(id)) => ((*id).clone(), Identity::Foreign),
         (None, None) => return Ok(None),
     };
-    let boundary = role.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn());
     let inputs = Role {
         name: name.to_owned(),
         description: role.description().unwrap_or_default().to_owned(),
@@ -216,7 +244,7 @@ async fn observe(aws: &Aws, name: &str, wanted: &BTreeMap<&str, &LogicalId>) -> 
         policies,
         managed,
         max_session: Seconds(role.max_session_duration().unwrap_or(3600)),
-        boundary: boundary.map(Out::known),
+        boundary,
         tags: tags::user(&all),
     };
     Ok(Some(Found {
@@ -225,7 +253,7 @@ async fn observe(aws: &Aws, name: &str, wanted: &BTreeMap<&str, &LogicalId>) -> 
         identity,
         health: Health::Ready,
         inputs,
-        outputs: outputs(&role),
+        outputs: outputs(role),
         blockers: Default::default(),
     }))
 }

@@ -10,9 +10,10 @@ mod write;
 use serde::{Deserialize, Serialize};
 use wharf_engine::{Compare, Estimate, Field, Health, Order, Outputs, Owner, Rules};
 
+use super::groups::or_none;
 use super::parameter_group::ParameterGroupName;
 use super::subnet_group::SubnetGroupName;
-use super::{or_none, tagging};
+use super::tagging;
 use crate::aws::call::{Aws, CallError};
 use crate::aws::ec2::security_group::SecurityGroupId;
 use crate::aws::iam::role::RoleArn;

@@ -4,16 +4,15 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_rds::types::{ApplyMethod, DbParameterGroup as Sdk, Parameter};
-use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
-use wharf_engine::{Estimate, Field, Health, Order, Outputs, Owner, Rules, Value};
+use wharf_engine::{Estimate, Field, LogicalId, Order, Outputs, Owner, Rules};
 
-use super::{group_name, or_none, tagging};
+use super::{groups, tagging};
 use crate::aws::call::{Aws, CallError};
 use crate::aws::kind::{Changed, Found, Gone, Grant, Kind, Made, New, OF_THIS_STACK, Query, TAGGED_WITH_THIS_STACK};
 use crate::aws::out::{Handle, Out};
 use crate::aws::tag_index;
-use crate::aws::tags::{self, Tags};
+use crate::aws::tags::Tags;
 
 /// A DB parameter group. Its name is made of the stack, the logical id and the generation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,21 +60,22 @@ impl Kind for ParameterGroup {
     };
 
     async fn find(aws: &Aws, query: &Query<Self>) -> Result<Vec<Found<Self>>, CallError> {
-        let name = query.only_physical();
+        let only = query.only_physical();
         let send = |marker| {
-            let name = name.map(str::to_owned);
-            aws.rds.describe_db_parameter_groups().set_db_parameter_group_name(name).set_marker(marker).send()
+            let only = only.map(str::to_owned);
+            aws.rds.describe_db_parameter_groups().set_db_parameter_group_name(only).set_marker(marker).send()
         };
         let page = |page: aws_sdk_rds::operation::describe_db_parameter_groups::DescribeDbParameterGroupsOutput| {
             (page.db_parameter_groups.unwrap_or_default(), page.marker)
         };
-        let groups = or_none(aws.pages("rds:DescribeDBParameterGroups", name.unwrap_or_default(), send, page).await)?;
-        let found = try_join_all(groups.iter().map(|group| observe(aws, query, group))).await?;
-        Ok(found.into_iter().flatten().collect())
+        let all = aws.pages("rds:DescribeDBParameterGroups", only.unwrap_or_default(), send, page).await;
+        let all = groups::or_none(all)?;
+        let inputs = async |group: &Sdk, id: &LogicalId, tags: Tags| observed(aws, query, group, id, tags).await;
+        groups::ours(aws, query, (PARAMETER_GROUP, &all), name, |wanted| &wanted.tags, inputs).await
     }
 
     async fn create(&self, aws: &Aws, new: &New<'_>) -> Result<Made, CallError> {
-        let name = group_name(new);
+        let name = groups::name(new);
         let tags = tagging::to_sdk(&new.tags(&self.tags));
         let send = || {
             aws.rds
@@ -88,7 +88,7 @@ impl Kind for ParameterGroup {
         };
         aws.call("rds:CreateDBParameterGroup", new.id.as_str(), send).await?;
         set(aws, &name, &BTreeMap::new(), &self.parameters).await?;
-        Ok(Made { outputs: Some(outputs(&name)), physical: name })
+        Ok(groups::made(name))
     }
 
     async fn update(&self, aws: &Aws, now: &Found<Self>, changed: &Changed) -> Result<Option<Outputs>, CallError> {
@@ -125,45 +125,33 @@ impl Kind for ParameterGroup {
     }
 }
 
-async fn observe(
+/// A group's name, but for AWS's own groups, such as `default.postgres17`: none of ours can have a point in it.
+fn name(group: &Sdk) -> Option<&str> {
+    group.db_parameter_group_name().filter(|name| !name.contains('.'))
+}
+
+async fn observed(
     aws: &Aws,
     query: &Query<ParameterGroup>,
     group: &Sdk,
-) -> Result<Option<Found<ParameterGroup>>, CallError> {
-    let Some(name) = group.db_parameter_group_name() else { return Ok(None) };
-    // AWS's own groups, `default.postgres17`: no group of ours can have a point in its name.
-    if name.contains('.') {
-        return Ok(None);
-    }
-    let arn = arn(aws, name);
-    let all = match tag_index::look(aws, query, &arn, |wanted: &ParameterGroup| &wanted.tags).await {
-        Some(known) => known,
-        None => tagging::list(aws, &arn).await?,
-    };
-    let Some((id, identity)) = tags::read(&aws.scope.stack, &all) else { return Ok(None) };
-    let mut set = settings(or_none(parameters(aws, name, Some("user")).await)?);
-    let wanted = query.wanted.get(&id).map(|wanted| &wanted.parameters);
+    id: &LogicalId,
+    tags: Tags,
+) -> Result<ParameterGroup, CallError> {
+    let name = group.db_parameter_group_name().unwrap_or_default();
+    let mut set = settings(groups::or_none(parameters(aws, name, Some("user")).await)?);
+    let wanted = query.wanted.get(id).map(|wanted| &wanted.parameters);
     // A parameter set to what is its default anyway may be listed as a default.
     if wanted.is_some_and(|wanted| wanted.keys().any(|name| !set.contains_key(name))) {
-        let all = settings(or_none(parameters(aws, name, None).await)?);
+        let all = settings(groups::or_none(parameters(aws, name, None).await)?);
         let as_wanted = wanted.into_iter().flatten().filter(|(name, value)| all.get(*name) == Some(*value));
         set.extend(as_wanted.map(|(name, value)| (name.clone(), value.clone())));
     }
-    let inputs = ParameterGroup {
+    Ok(ParameterGroup {
         family: group.db_parameter_group_family().unwrap_or_default().to_owned(),
         description: group.description().unwrap_or_default().to_owned(),
         parameters: set,
-        tags: tags::user(&all),
-    };
-    Ok(Some(Found {
-        id,
-        physical: name.to_owned(),
-        identity,
-        health: Health::Ready,
-        inputs,
-        outputs: outputs(name),
-        blockers: Default::default(),
-    }))
+        tags,
+    })
 }
 
 /// The group's parameters of a source (`user`: those that differ from the default), or all.
@@ -217,10 +205,9 @@ async fn set(aws: &Aws, group: &str, now: &Settings, to: &Settings) -> Result<()
     Ok(())
 }
 
-fn outputs(name: &str) -> Outputs {
-    Outputs::from([("name".to_owned(), Value::text(name))])
-}
+/// What ARNs call it.
+const PARAMETER_GROUP: &str = "pg";
 
 fn arn(aws: &Aws, name: &str) -> String {
-    tagging::arn(aws, "pg", name)
+    tagging::arn(aws, PARAMETER_GROUP, name)
 }

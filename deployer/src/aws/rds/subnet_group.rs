@@ -2,18 +2,17 @@
 //! <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_VPC.WorkingWithRDSInstanceinaVPC.html>
 
 use aws_sdk_rds::types::DbSubnetGroup as Sdk;
-use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
-use wharf_engine::{Compare, Estimate, Field, Health, Order, Outputs, Owner, Rules, Value};
+use wharf_engine::{Compare, Estimate, Field, LogicalId, Order, Outputs, Owner, Rules};
 
-use super::{group_name, or_none, tagging};
+use super::{groups, tagging};
 use crate::aws::call::{Aws, CallError};
 use crate::aws::ec2::subnet::SubnetId;
 use crate::aws::ec2::vpc::VpcId;
 use crate::aws::kind::{Changed, Found, Gone, Grant, Kind, Made, New, OF_THIS_STACK, Query, TAGGED_WITH_THIS_STACK};
 use crate::aws::out::{Handle, Out};
 use crate::aws::tag_index;
-use crate::aws::tags::{self, Tags};
+use crate::aws::tags::Tags;
 
 /// A DB subnet group. Its name is made of the stack, the logical id and the generation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,23 +55,20 @@ impl Kind for SubnetGroup {
     };
 
     async fn find(aws: &Aws, query: &Query<Self>) -> Result<Vec<Found<Self>>, CallError> {
-        let name = query.only_physical();
+        let only = query.only_physical();
         let send = |marker| {
-            let name = name.map(str::to_owned);
-            aws.rds.describe_db_subnet_groups().set_db_subnet_group_name(name).set_marker(marker).send()
+            let only = only.map(str::to_owned);
+            aws.rds.describe_db_subnet_groups().set_db_subnet_group_name(only).set_marker(marker).send()
         };
         let page = |page: aws_sdk_rds::operation::describe_db_subnet_groups::DescribeDbSubnetGroupsOutput| {
             (page.db_subnet_groups.unwrap_or_default(), page.marker)
         };
-        let groups = or_none(aws.pages("rds:DescribeDBSubnetGroups", name.unwrap_or_default(), send, page).await)?;
-        // The group called `default` is the account's own.
-        let groups = groups.iter().filter(|group| group.db_subnet_group_name() != Some("default"));
-        let found = try_join_all(groups.map(|group| observe(aws, query, group))).await?;
-        Ok(found.into_iter().flatten().collect())
+        let all = groups::or_none(aws.pages("rds:DescribeDBSubnetGroups", only.unwrap_or_default(), send, page).await)?;
+        groups::ours(aws, query, (SUBNET_GROUP, &all), name, |wanted| &wanted.tags, observed).await
     }
 
     async fn create(&self, aws: &Aws, new: &New<'_>) -> Result<Made, CallError> {
-        let name = group_name(new);
+        let name = groups::name(new);
         let subnets = self.subnet_ids()?;
         let tags = tagging::to_sdk(&new.tags(&self.tags));
         let send = || {
@@ -85,7 +81,7 @@ impl Kind for SubnetGroup {
                 .send()
         };
         aws.call("rds:CreateDBSubnetGroup", new.id.as_str(), send).await?;
-        Ok(Made { outputs: Some(outputs(&name)), physical: name })
+        Ok(groups::made(name))
     }
 
     async fn update(&self, aws: &Aws, now: &Found<Self>, changed: &Changed) -> Result<Option<Outputs>, CallError> {
@@ -135,37 +131,25 @@ impl SubnetGroup {
     }
 }
 
-async fn observe(aws: &Aws, query: &Query<SubnetGroup>, group: &Sdk) -> Result<Option<Found<SubnetGroup>>, CallError> {
-    let Some(name) = group.db_subnet_group_name() else { return Ok(None) };
-    let arn = arn(aws, name);
-    let all = match tag_index::look(aws, query, &arn, |wanted: &SubnetGroup| &wanted.tags).await {
-        Some(known) => known,
-        None => tagging::list(aws, &arn).await?,
-    };
-    let Some((id, identity)) = tags::read(&aws.scope.stack, &all) else { return Ok(None) };
+/// A group's name, but for the account's own group, which is called `default`.
+fn name(group: &Sdk) -> Option<&str> {
+    group.db_subnet_group_name().filter(|name| *name != "default")
+}
+
+async fn observed(group: &Sdk, _: &LogicalId, tags: Tags) -> Result<SubnetGroup, CallError> {
     let mut subnets: Vec<_> = group.subnets().iter().filter_map(|s| s.subnet_identifier()).map(Out::known).collect();
     subnets.sort();
-    let inputs = SubnetGroup {
+    Ok(SubnetGroup {
         description: group.db_subnet_group_description().unwrap_or_default().to_owned(),
         vpc: Out::known(group.vpc_id().unwrap_or_default()),
         subnets,
-        tags: tags::user(&all),
-    };
-    Ok(Some(Found {
-        id,
-        physical: name.to_owned(),
-        identity,
-        health: Health::Ready,
-        inputs,
-        outputs: outputs(name),
-        blockers: Default::default(),
-    }))
+        tags,
+    })
 }
 
-fn outputs(name: &str) -> Outputs {
-    Outputs::from([("name".to_owned(), Value::text(name))])
-}
+/// What ARNs call it.
+const SUBNET_GROUP: &str = "subgrp";
 
 fn arn(aws: &Aws, name: &str) -> String {
-    tagging::arn(aws, "subgrp", name)
+    tagging::arn(aws, SUBNET_GROUP, name)
 }

@@ -108,6 +108,14 @@ impl Kind for Record {
         let owner =
             Owner { stack: new.stack.to_owned(), id: new.id.clone(), generation: new.generation.clone() }.value();
         let wanted = self.set()?;
+        let made = || Made { physical: physical(zone, name, &self.kind), outputs: Some(outputs(name)) };
+        // As a rule there is nothing of the name; where there is, AWS refuses both.
+        let claim = owners::set(name, &self.kind, std::slice::from_ref(&owner))?;
+        let both = vec![change(ChangeAction::Create, wanted.clone())?, change(ChangeAction::Create, claim)?];
+        match send(aws, zone, both).await {
+            Err(error) if error.class == Class::Exists => {}
+            answer => return answer.map(|()| made()),
+        }
         let standing = Standing::of(aws, zone, name, &self.kind).await?;
         let mut changes = Vec::new();
         let mut claims = owners::values(standing.owners.as_ref());
@@ -123,7 +131,7 @@ impl Kind for Record {
         claims.push(owner);
         changes.extend(standing.claimed(name, &self.kind, &claims)?);
         send(aws, zone, changes).await?;
-        Ok(Made { physical: physical(zone, name, &self.kind), outputs: Some(outputs(name)) })
+        Ok(made())
     }
 
     async fn update(&self, aws: &Aws, now: &Found<Self>, _changed: &Changed) -> Result<Option<Outputs>, CallError> {

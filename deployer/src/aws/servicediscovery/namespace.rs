@@ -90,10 +90,16 @@ impl Kind for Namespace {
     };
 
     async fn find(aws: &Aws, query: &Query<Self>) -> Result<Vec<Found<Self>>, CallError> {
+        if let Some(id) = query.only_id()
+            && let Some(making) = in_the_making(aws, query, id).await?
+        {
+            return Ok(vec![making]);
+        }
         let all = list(aws).await?;
         let found = try_join_all(all.iter().map(|namespace| observe(aws, query, namespace))).await?;
         let mut found: Vec<_> = found.into_iter().flatten().collect();
-        let missing = query.wanted.keys().filter(|id| query.asks_for(id) && found.iter().all(|found| found.id != **id));
+        let missing =
+            query.wanted.keys().filter(|id| query.only.is_none() && found.iter().all(|found| found.id != **id));
         let missing = try_join_all(missing.map(|id| in_the_making(aws, query, id))).await?;
         found.extend(missing.into_iter().flatten());
         Ok(found)
@@ -204,12 +210,21 @@ pub(super) async fn list(aws: &Aws) -> Result<Vec<Sdk>, CallError> {
 
 async fn observe(aws: &Aws, query: &Query<Namespace>, namespace: &Sdk) -> Result<Option<Found<Namespace>>, CallError> {
     let (Some(name), Some(arn)) = (namespace.name(), namespace.arn()) else { return Ok(None) };
-    let Some(all) = tagging::list(aws, arn).await? else { return Ok(None) };
+    // Of one that goes, nobody looks at more than that it is still there.
+    let goes = |id: &&LogicalId| aws.noted(id).as_deref() == Some(operation::DELETING);
+    let going = query.only_id().filter(goes).filter(|_| query.only_physical() == Some(name));
+    let all = match going {
+        Some(_) => Some(Tags::new()),
+        None => tagging::list(aws, arn).await?,
+    };
+    let Some(all) = all else { return Ok(None) };
     let foreign = || {
         let wants = query.wanted.iter().find(|(_, wanted)| wanted.name == name);
         wants.map(|(id, _)| (id.clone(), Identity::Foreign))
     };
-    let Some((id, identity)) = tags::read(&aws.scope.stack, &all).or_else(foreign) else { return Ok(None) };
+    let known = going.map(|id| (id.clone(), Identity::Ours(None)));
+    let whose = known.or_else(|| tags::read(&aws.scope.stack, &all)).or_else(foreign);
+    let Some((id, identity)) = whose else { return Ok(None) };
     let dns = namespace.properties().and_then(|properties| properties.dns_properties());
     let ttl = dns.and_then(DnsProperties::soa).map_or(0, Soa::ttl);
     let inputs = Namespace {
@@ -238,7 +253,7 @@ async fn observe(aws: &Aws, query: &Query<Namespace>, namespace: &Sdk) -> Result
     }))
 }
 
-/// A namespace that this run asked for and that is not listed yet.
+/// A namespace that this run asked for and that is not listed yet, or a change of one that is under way.
 async fn in_the_making(
     aws: &Aws,
     query: &Query<Namespace>,

@@ -8,13 +8,20 @@ use crate::aws::call::{Aws, CallError};
 /// What is noted of a namespace that goes: AWS lists it as ever until it is gone.
 pub(super) const DELETING: &str = "deleting";
 
-/// The operation that this run's last change of the resource began, if it began one.
+/// The operation that this run's last change of the resource began, if it began one. One that ended well is asked after
+/// no more.
 pub(super) async fn of(aws: &Aws, id: &LogicalId) -> Result<Option<Operation>, CallError> {
     let Some(operation) = aws.noted(id).filter(|noted| noted != DELETING) else { return Ok(None) };
     let send = || aws.servicediscovery.get_operation().operation_id(&operation).send();
     match aws.call("servicediscovery:GetOperation", &operation, send).await {
         Err(error) if error.class == Class::Missing => Ok(None),
-        answer => Ok(answer?.operation),
+        answer => {
+            let operation = answer?.operation;
+            if operation.as_ref().and_then(Operation::status) == Some(&OperationStatus::Success) {
+                aws.forget(id);
+            }
+            Ok(operation)
+        }
     }
 }
 

@@ -17,7 +17,6 @@ use crate::platform::services::Route;
 /// A dashboard in the making.
 pub(super) struct Dashboard {
     region: String,
-    alarms: String,
     slots: Slots,
     balancer: Vec<Json>,
     services: Vec<Json>,
@@ -31,7 +30,6 @@ impl Dashboard {
     pub(super) fn new(site: &Site) -> Self {
         Self {
             region: site.region.clone(),
-            alarms: format!("arn:{}:cloudwatch:{}:{}:alarm", site.partition, site.region, site.account),
             slots: Slots::default(),
             balancer: Vec::new(),
             services: Vec::new(),
@@ -130,13 +128,15 @@ impl Dashboard {
         } })
     }
 
-    /// The widgets in rows of three, under the alarm that says whether users feel anything.
-    pub(super) fn finish(self, stack: &str, tags: Tags) -> Kind {
+    /// The widgets in rows of three, under the alarm that says whether users feel anything, if there is one.
+    pub(super) fn finish(mut self, stack: &str, felt: Option<&Text>, tags: Tags) -> Kind {
         const WIDTH: usize = 8;
         const HEIGHT: usize = 6;
-        let status = json!({ "type": "alarm", "x": 0, "y": 0, "width": 3 * WIDTH, "height": 2, "properties": {
-            "title": format!("{stack}: what users feel"), "alarms": [format!("{}:{stack}-unwell", self.alarms)],
-        } });
+        let status = felt.map(|felt| {
+            json!({ "type": "alarm", "x": 0, "y": 0, "width": 3 * WIDTH, "height": 2, "properties": {
+            "title": format!("{stack}: what users feel"), "alarms": [self.slots.hold(felt)],
+        } })
+        });
         let below = self.balancer.into_iter().chain(self.services).chain(self.rest).enumerate();
         let placed = below.map(|(number, mut widget)| {
             widget["x"] = (number % 3 * WIDTH).into();
@@ -145,7 +145,7 @@ impl Dashboard {
             widget["height"] = HEIGHT.into();
             widget
         });
-        let widgets: Vec<Json> = [status].into_iter().chain(placed).collect();
+        let widgets: Vec<Json> = status.into_iter().chain(placed).collect();
         Kind { name: stack.to_owned(), body: self.slots.fill(&json!({ "widgets": widgets }).to_string()), tags }
     }
 }

@@ -143,6 +143,7 @@ impl Observability {
             }
         }
         let tags = b.tags();
+        let mut unwell = None;
         if !self.felt.is_empty() {
             let all = CompositeAlarm {
                 name: format!("{}-unwell", self.stack),
@@ -158,9 +159,9 @@ impl Observability {
                 on_no_data: Vec::new(),
                 tags: tags.clone(),
             };
-            b.add("observability.unwell", all)?;
+            unwell = Some(b.add("observability.unwell", all)?.arn().text());
         }
-        b.add("observability.dashboard", self.dashboard.finish(&self.stack, tags))?;
+        b.add("observability.dashboard", self.dashboard.finish(&self.stack, unwell.as_ref(), tags))?;
         Ok(())
     }
 

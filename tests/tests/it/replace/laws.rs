@@ -141,8 +141,11 @@ fn nothing_left(plan: &Plan, before: &Seen, after: &Seen, sandbox: &Sandbox) -> 
     Ok(())
 }
 
-/// What AWS calls a resource: names long enough to be nobody else's.
+/// What AWS calls a resource: names long enough to be nobody else's. A scaling target has its service's.
 fn names(found: &Found) -> BTreeSet<String> {
+    if found.rules.kind == "application-autoscaling.target" {
+        return BTreeSet::new();
+    }
     let outputs = found.outputs.values().filter_map(Value::as_text);
     outputs.chain([found.physical.clone()]).filter(|name| name.len() > 10).collect()
 }
@@ -153,15 +156,18 @@ fn mentions(resource: &Resource, name: &str) -> bool {
         // A longer name is another.
         places.any(|next| next.is_none_or(|next| !next.is_ascii_alphanumeric() && next != '-'))
     };
-    let shown = resource.attrs.iter().filter(|(key, _)| !key.starts_with('_'));
+    // Why an alarm is in its state says what was.
+    let shown = resource.attrs.iter().filter(|(key, _)| !key.starts_with('_') && !key.starts_with("StateReason"));
     resource.id == name || shown.map(|(_, value)| value.to_string()).any(|text| of_old(&text))
 }
 
-/// All that the account holds, but for what records the past: a key that waits for its end is as gone as AWS lets it be.
+/// All that the account holds, but for what records the past: a key that waits for its end, and a task definition that
+/// nothing can use any more, are as gone as AWS lets them be.
 fn inventory(sandbox: &Sandbox) -> Vec<Resource> {
     let past = ["dynamodb.item", "rds.snapshot", "rds.automated-backup"];
     let all = sandbox.inventory().into_iter().filter(|resource| !past.contains(&resource.kind));
-    all.filter(|resource| resource.text("KeyState") != "PendingDeletion").collect()
+    let gone = |one: &Resource| one.text("KeyState") == "PendingDeletion" || one.text("status") == "INACTIVE";
+    all.filter(|resource| !gone(resource)).collect()
 }
 
 /// How many there are of each kind, but for those that the case adds.

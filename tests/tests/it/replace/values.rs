@@ -32,10 +32,14 @@ const CHOICES: &[(&str, &str, &str, &str)] = &[
     ("ec2.vpc-endpoint", "service", "", "com.amazonaws.us-east-1.monitoring"),
     ("ec2.vpc-endpoint", "way", "gateway", "interface"),
     ("ec2.vpc-endpoint", "way", "interface", "gateway"),
+    ("elbv2.target-group", "protocol", "HTTP", "HTTPS"),
+    ("elbv2.target-group", "version", "HTTP1", "HTTP2"),
     ("logs.log-group", "class", "STANDARD", "INFREQUENT_ACCESS"),
     ("rds.instance", "database", "", "other"),
     ("rds.instance", "username", "", "other"),
     ("rds.parameter-group", "family", "", "postgres18"),
+    ("route53.record", "name", "", "other.example.com"),
+    ("servicediscovery.namespace", "name", "", "shop.other"),
 ];
 
 /// Something that has to change along: kind and field of the case; kind, field and value of all that changes with it.
@@ -46,24 +50,68 @@ const ALONG: &[Along] = &[
     (("ec2.vpc-endpoint", "way"), ("", "route_tables", "[]")),
 ];
 
+/// Fields that no change reaches, and why.
+pub(super) const UNREACHED: &[(&str, &str, &str)] = &[
+    ("acm.certificate", "alternative_names", "each name has a record that proves it, which changes with it"),
+    ("acm.certificate", "domain", "each name has a record that proves it, which changes with it"),
+    ("acm.issued-certificate", "certificate", "it is replaced with its certificate, whose names have records"),
+    ("application-autoscaling.policy", "target", "a service has one target"),
+    ("application-autoscaling.target", "cluster", "a stack has one cluster"),
+    ("application-autoscaling.target", "service", "another service has tasks and deployments of its own"),
+    ("dynamodb.table", "partition_key", "the lock is in the table, and Wharf reads it by this name"),
+    ("dynamodb.table", "sort_key", "the lock is in the table, and Wharf reads it by this name"),
+    ("ecs.cluster-capacity-providers", "cluster", "a stack has one cluster"),
+    ("ecs.capacity-provider", "group", "nothing that a stack file says replaces the group"),
+    ("ecs.service", "cluster", "a stack has one cluster"),
+    ("ecs.service", "launch_type", "the stack leaves it out: capacity providers say where tasks run"),
+    ("ecs.service", "scheduling", "a daemon has no number of tasks, which every service of a stack has"),
+    ("ecs.task-definition", "architecture", "the instances of the group are of one"),
+    ("ecs.task-definition", "compatibilities", "the instances of the group are all there is"),
+    ("ecs.task-definition", "network_mode", "services, target groups and names need an interface for each task"),
+    ("ecs.task-definition", "volumes", "no service has any"),
+    ("elbv2.load-balancer", "vpc", "its subnets are of that VPC"),
+    ("events.rule", "name", "the policy of its queue names it, too"),
+    ("lambda.event-source-mapping", "queue", "the policy of the function's role names it, too"),
+    ("route53.record", "kind", "a name has the records of both kinds already"),
+    ("route53.record", "zone", "the account has one zone"),
+    ("scheduler.schedule", "group", "a stack has one group, of its own name"),
+    ("servicediscovery.service", "record", "ECS registers IPv4 addresses"),
+    ("sns.subscription", "endpoint", "it is what it is found by: with another one, the old one is no longer wanted"),
+    ("sns.subscription", "protocol", "it is what it is found by: with another one, the old one is no longer wanted"),
+    ("sns.subscription", "topic", "it is what it is found by: with another one, the old one is no longer wanted"),
+    ("sns.topic", "name", "its policy names it, too"),
+    ("sqs.queue", "name", "its policy names it, too"),
+];
+
+/// What AWS makes along with a VPC.
+const WITH_A_VPC: [&str; 4] = ["ec2.network-acl", "ec2.route-table", "ec2.security-group", "ec2.security-group-rule"];
+
+fn is_unreached(resource: &Resource, field: &Field) -> bool {
+    UNREACHED.iter().any(|(kind, name, _)| (*kind, *name) == (resource.rules.kind, field.name))
+}
+
 /// Cases that a field is left out of, and why.
 const NOT_ALONE: &[(&str, &str, &str, &str)] =
     &[("ec2.vpc-endpoint", "way", "interface", "of all services, S3 and DynamoDB alone have gateways")];
 
 /// A case for each field that replaces and refers to nothing, of each resource that is used otherwise than those
-/// before it. `seen` is what there was a case for before.
+/// before it; on a platform, of the first resource of each kind that the smaller stacks have none of. `seen` is what
+/// there was a case for before.
 pub(super) fn plain(stack: &Stack, seen: &mut BTreeSet<String>) -> Vec<Case> {
     let mut cases = Vec::new();
-    for resource in stack.resources.values().filter(|resource| resource.rules.kind != "dynamodb.table") {
+    let platform = stack.resources.values().any(|resource| resource.rules.kind == "ecs.cluster");
+    for resource in stack.resources.values() {
         for (field, value) in replacing(resource) {
             if !value.references().is_empty() || *value == Value::Null {
                 continue;
             }
-            let like = format!("{} {} {:?}", resource.rules.kind, field.name, users(stack, &resource.id));
+            let field_of_kind = format!("{} {}", resource.rules.kind, field.name);
+            let like = format!("{field_of_kind} {:?}", users(stack, &resource.id));
             let Some(to) = another(resource, field, value) else { continue };
-            if not_alone(resource, field, value) || !seen.insert(like) {
+            if platform && seen.contains(&field_of_kind) || not_alone(resource, field, value) || !seen.insert(like) {
                 continue;
             }
+            seen.insert(field_of_kind);
             let mut case = changed(stack, resource, field, to);
             if is_held(stack, resource) {
                 // AWS lets a subnet go after what has interfaces in it; that moves along with the network alone.
@@ -90,6 +138,9 @@ pub(super) fn references(stack: &Stack, reached: &BTreeSet<super::Field>) -> Vec
             let (twin, target) = twin(stack, &reference.id);
             let mut case = changed(stack, resource, field, moved(value, &reference.id, &twin.id));
             case.added.push(target);
+            if target == "ec2.vpc" {
+                case.added.extend(WITH_A_VPC);
+            }
             case.stack.resources.insert(twin.id.clone(), twin);
             cases.insert(key, case);
         }
@@ -101,6 +152,7 @@ pub(super) fn references(stack: &Stack, reached: &BTreeSet<super::Field>) -> Vec
 fn replacing(resource: &Resource) -> impl Iterator<Item = (&'static Field, &Value)> {
     let fields = resource.rules.fields.iter();
     let fields = fields.filter(|field| field.change == Change::Replace && field.owner == Owner::Stack);
+    let fields = fields.filter(|field| !is_unreached(resource, field));
     fields.filter_map(|field| Some((field, resource.inputs.get(field.name)?)))
 }
 

@@ -282,7 +282,8 @@ pub(super) fn describe(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
 /// How long after now something of about this length ends: `longest - shortest` more or less.
 pub(super) fn between(ctx: &mut Ctx<'_>, shortest: u64, longest: u64) -> Duration {
     let range = Duration::from_secs(longest - shortest);
-    Duration::from_secs(shortest) + range.mul_f64(ctx.account.rng.unit())
+    let typical = Duration::from_secs(shortest) + range.mul_f64(ctx.account.rng.unit());
+    typical.mul_f64(ctx.account.weather.pace)
 }
 
 /// The moment that long after now.
