@@ -4,6 +4,7 @@ mod apply;
 mod destroy;
 mod error;
 mod exec;
+mod first_rollouts;
 mod one_off;
 mod record;
 mod rollout;

@@ -10,6 +10,7 @@ pub mod parallel;
 pub mod python;
 pub mod relay;
 pub mod served;
+pub mod service;
 pub mod stack;
 
 use std::path::{Path, PathBuf};

@@ -207,6 +207,11 @@ impl Sandbox {
         self.settled().store.everything().map(|r| Resource::clone(r)).collect()
     }
 
+    /// Every object of a kind, as it really is, ordered by id.
+    pub fn of_kind(&self, kind: &str) -> Vec<Resource> {
+        self.settled().store.everything().filter(|r| r.kind == kind).map(|r| Resource::clone(r)).collect()
+    }
+
     /// One object, as it really is.
     pub fn resource(&self, kind: &str, id: &str) -> Option<Resource> {
         self.settled().store.everything().find(|r| r.kind == kind && r.id == id).map(|r| Resource::clone(r))

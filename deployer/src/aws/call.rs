@@ -131,6 +131,8 @@ pub struct Aws {
     tag_index: Option<Arc<TagIndex>>,
     just_made: bool,
     notes: Arc<Mutex<BTreeMap<LogicalId, String>>>,
+    /// Since when something has been so.
+    standing: Arc<Mutex<BTreeMap<String, tokio::time::Instant>>>,
     names: Option<Arc<dyn Names>>,
     packages: Arc<Packages>,
 }
@@ -173,6 +175,7 @@ impl Aws {
             tag_index: None,
             just_made: false,
             notes: Arc::default(),
+            standing: Arc::default(),
             names: None,
             packages: Arc::default(),
         }
@@ -252,6 +255,17 @@ impl Aws {
     /// Forgets it, once it has come to its end well.
     pub fn forget(&self, id: &LogicalId) {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
+    /// How long it has been so, since it was first said, without it having been otherwise in between: what one look
+    /// shows may have passed by the next.
+    pub(super) fn standing(&self, what: &str, is_so: bool) -> Option<Duration> {
+        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        if !is_so {
+            standing.remove(what);
+            return None;
+        }
+        Some(standing.entry(what.to_owned()).or_insert_with(tokio::time::Instant::now).elapsed())
     }
 
     /// The id of the run.

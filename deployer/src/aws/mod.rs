@@ -72,6 +72,7 @@ pub fn kinds() -> Vec<Box<dyn AnyKind>> {
         of::<ec2::flow_log::FlowLog>(),
         of::<ec2::launch_template::LaunchTemplate>(),
         of::<autoscaling::group::AutoScalingGroup>(),
+        of::<autoscaling::size::GroupSize>(),
         of::<rds::subnet_group::SubnetGroup>(),
         of::<rds::parameter_group::ParameterGroup>(),
         of::<rds::instance::Instance>(),

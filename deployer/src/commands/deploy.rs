@@ -47,18 +47,13 @@ fn whole(digest: &str) -> Result<&str, Failure> {
     hex.map(|_| digest).ok_or_else(wrong)
 }
 
-/// The service of that name, if it is one that ECS keeps running.
+/// The service of that name.
 pub(super) fn service<'a>(config: &'a Config, name: &str) -> Result<&'a Service, Failure> {
-    let Some(service) = config.services.get(name) else {
+    config.services.get(name).ok_or_else(|| {
         let names: Vec<&str> = config.services.keys().map(AsRef::as_ref).collect();
         let hint = format!("the stack file has {}", names.join(", "));
-        return Err(Failure::config(format!("there is no service `{name}` in the stack file")).hint(hint));
-    };
-    if service.is_periodic() {
-        let message = format!("`{name}` is a periodic task: deploying one is not built yet");
-        return Err(Failure::config(message).hint("its schedule starts the newest revision of its task definition"));
-    }
-    Ok(service)
+        Failure::config(format!("there is no service `{name}` in the stack file")).hint(hint)
+    })
 }
 
 /// Carries a rollout out and tells how it ended.
@@ -70,6 +65,7 @@ pub(super) async fn roll(
     command: &'static str,
 ) -> Result<Done, Stop> {
     let least = config.services.get(name).map_or(1, |service| i32::from(service.tasks.min));
+    let periodic = config.services.get(name).is_some_and(Service::is_periodic);
     let session = context.session(config).await?;
     let printer = context.printer;
     let said = std::cell::RefCell::new(String::new());
@@ -77,6 +73,7 @@ pub(super) async fn roll(
         service: name,
         wanted,
         least,
+        periodic,
         command,
         who: surroundings::who(&context.global.user),
         timing: surroundings::timing(),
@@ -122,12 +119,13 @@ fn tell(
         "tag": deployed.tag, "was": deployed.was, "deployment": deployed.deployment, "serves": deployed.serves,
     });
     printer.document(&json::document(command, body))?;
-    printer.result(text(name, deployed, printer).trim_end())?;
+    let periodic = config.services.get(name).is_some_and(Service::is_periodic);
+    printer.result(text(name, periodic, deployed, printer).trim_end())?;
     Ok(done)
 }
 
 /// How it ended, for people.
-fn text(name: &str, deployed: &Deployed, printer: &Printer) -> String {
+fn text(name: &str, periodic: bool, deployed: &Deployed, printer: &Printer) -> String {
     let paint = printer.out;
     let wanted =
         deployed.tag.as_deref().map_or_else(|| deployed.digest.clone(), |tag| format!("{tag} ({})", deployed.digest));
@@ -136,6 +134,7 @@ fn text(name: &str, deployed: &Deployed, printer: &Printer) -> String {
             format!("{name}: {wanted} is on its way, and ECS brings it to its end; `wharf deploy` again watches it\n")
         }
         Some(Ending::NothingToDo) => format!("nothing to do: {name} runs {wanted}\n"),
+        Some(Ending::Settled) if periodic => paint.green(format!("the next run of {name} is of {wanted}")) + "\n",
         Some(Ending::Settled) => paint.green(format!("{name} runs {wanted}")) + "\n",
         Some(Ending::Failed(why)) => {
             let old = deployed.serves.iter().any(|serves| serves.image != deployed.image);

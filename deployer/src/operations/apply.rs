@@ -6,7 +6,7 @@ use std::pin::pin;
 
 use futures::FutureExt;
 use futures::future::Shared;
-use wharf_engine::{Action, Event, Limits, LogicalId, Moved, Options, Outcome, Plan, Stack, World};
+use wharf_engine::{Action, Class, Event, Limits, LogicalId, Moved, Options, Outcome, Plan, Stack, World};
 
 use super::table::Taken;
 use super::{Error, Left, Planned, Session};
@@ -162,7 +162,8 @@ impl Session {
         for _ in 0..HEALINGS {
             (request.on_plan)(&planned);
             let outcome = driver.run(&planned.plan, &planned.world, request.limits, interrupt.clone()).await?;
-            let again = outcome.ambiguous && !outcome.interrupted;
+            let again = outcome.ambiguous && !outcome.interrupted && !refused(&outcome);
+            self.close_first_rollouts(request, &planned, &outcome).await?;
             self.record(request, &planned, &outcome).await?;
             runs.push((planned.clone(), outcome));
             if !again {
@@ -190,6 +191,12 @@ impl Session {
         }
         Ok(now)
     }
+}
+
+/// True when something failed that another plan would not show: that stands, whatever else there is to heal.
+fn refused(outcome: &Outcome) -> bool {
+    let passes = |class: Class| !matches!(class, Class::Refused | Class::Invalid | Class::Quota | Class::Internal);
+    outcome.failed.iter().any(|(_, failure)| !passes(failure.class))
 }
 
 fn nothing_to_do(request: &Apply<'_>, planned: Planned) -> Applied {

@@ -12,6 +12,7 @@ use wharf_engine::LogicalId;
 use wharf_on_image_push::revision::Revision;
 
 use super::{Error, Session, Who};
+use crate::aws::applicationautoscaling::target;
 use crate::aws::ecs::rollout::{self as ecs, Live};
 use crate::aws::ecs::task_definition::rolled;
 use crate::aws::{Aws, CallError, ecr};
@@ -46,6 +47,8 @@ pub struct Deploy<'a> {
     pub wanted: Wanted<'a>,
     /// How many tasks it gets if it has none.
     pub least: i32,
+    /// It is a periodic task: its schedule starts the newest revision each time, and there is no service.
+    pub periodic: bool,
     /// `deploy` or `rollback`.
     pub command: &'static str,
     /// Who does it.
@@ -56,6 +59,13 @@ pub struct Deploy<'a> {
     pub on_progress: &'a dyn Fn(&str),
     /// Hears of another run that is changing the service and has to be watched.
     pub on_wait: &'a dyn Fn(&Holder),
+}
+
+impl Deploy<'_> {
+    /// How many tasks there are at least when it runs.
+    const fn tasks(&self) -> i32 {
+        if self.periodic { 0 } else { self.least }
+    }
 }
 
 /// An image of which tasks run.
@@ -92,7 +102,7 @@ pub struct Deployed {
 #[derive(Debug, thiserror::Error)]
 pub enum RolloutError {
     /// It is not there.
-    #[error("there is no service {0} in ECS yet")]
+    #[error("there is nothing of {0} in ECS yet")]
     NoService(String),
     /// Its task definition is not one of Wharf's.
     #[error("the task definition of {0} names no container whose image rollouts decide about")]
@@ -153,7 +163,7 @@ impl Session {
     /// What stood against it.
     pub async fn deploy(&self, request: &Deploy<'_>, interrupt: impl Future<Output = ()>) -> Result<Deployed, Error> {
         let (now, record) =
-            futures::try_join!(self.now(request.service), async { Ok(self.ledger.rollouts(request.service).await?) })?;
+            futures::try_join!(self.now(request), async { Ok(self.ledger.rollouts(request.service).await?) })?;
         let image = self.meant(request, &now, record.as_ref()).await?;
         let tag = match request.wanted {
             Wanted::Tag(tag) => Some(tag.to_owned()),
@@ -161,7 +171,7 @@ impl Session {
             Wanted::Digest(_) | Wanted::Before => image.tags.first().cloned(),
         };
         let goal =
-            Goal { image: format!("{}@{}", now.address, image.digest), digest: image.digest, least: request.least };
+            Goal { image: format!("{}@{}", now.address, image.digest), digest: image.digest, least: request.tasks() };
         let id = LogicalId::new(format!("services.{}.service", request.service));
         let id = id.map_err(|error| RolloutError::Call(CallError::ours(error)))?;
         let open = record.and_then(|record| record.rollout).is_some_and(|rollout| rollout.status.is_open());
@@ -175,12 +185,17 @@ impl Session {
         Ok(result?)
     }
 
-    async fn now(&self, service: &str) -> Result<Now, RolloutError> {
+    async fn now(&self, request: &Deploy<'_>) -> Result<Now, RolloutError> {
+        let service = request.service;
         let none = || RolloutError::NoService(service.to_owned());
-        let live = ecs::look(&self.aws, service).await?.ok_or_else(none)?;
+        let live = match request.periodic {
+            true => ecs::look_at_family(&self.aws, service).await?,
+            false => ecs::look(&self.aws, service).await?,
+        };
+        let live = live.ok_or_else(none)?;
         let revision = rolled::revision(&self.aws, &live.revision).await?.ok_or_else(none)?;
         let (address, version) = revision.image().ok_or_else(|| RolloutError::NoContainer(service.to_owned()))?;
-        let repository = repository(&self.aws, address)
+        let repository = ecr::images::repository(&self.aws, address)
             .ok_or_else(|| RolloutError::Elsewhere { service: service.to_owned(), image: address.to_owned() })?;
         let digest = digest(&self.aws, repository, version).await?;
         let (address, repository) = (address.to_owned(), repository.to_owned());
@@ -215,7 +230,7 @@ impl Session {
             let Some((address, version)) = revision.image().filter(|(address, _)| *address == now.address) else {
                 continue;
             };
-            let Some(repository) = repository(&self.aws, address) else { continue };
+            let Some(repository) = ecr::images::repository(&self.aws, address) else { continue };
             let found = digest(&self.aws, repository, version).await?;
             if let Some(found) = found.filter(|found| Some(found) != now.digest.as_ref()) {
                 return Ok(found);
@@ -223,12 +238,6 @@ impl Session {
         }
         Err(RolloutError::NothingBefore(service.to_owned()))
     }
-}
-
-/// The name of a repository of this account's registry.
-fn repository<'a>(aws: &Aws, address: &'a str) -> Option<&'a str> {
-    let registry = format!("{}.dkr.ecr.{}.", aws.scope.account, aws.scope.region);
-    address.split_once('/').filter(|(host, _)| host.starts_with(&registry)).map(|(_, name)| name)
 }
 
 /// The digest that a version (`@sha256:…`, `:v1`) stands for; none when there is no such image.
@@ -261,7 +270,7 @@ impl Driver<'_> {
         loop {
             let signal = match command {
                 Command::Look => {
-                    let now = self.session.now(self.request.service).await?;
+                    let now = self.session.now(self.request).await?;
                     self.was.clone_from(&now.digest);
                     let signal = Signal::Seen(seen(&now));
                     last = Some(now);
@@ -271,6 +280,7 @@ impl Driver<'_> {
                 Command::Register(_) => self.register(last.as_ref()).await?,
                 Command::Tell(change) => self.tell(&change).await?,
                 Command::Note(deployment) => self.note(deployment).await?,
+                Command::Watch(_) if self.request.periodic => Signal::Progress(Progress::Done, begun.elapsed()),
                 Command::Watch(deployment) => {
                     if self.interrupted(interrupt.as_mut()).await {
                         return self.deployed(None, Status::Deploying).await;
@@ -337,6 +347,10 @@ impl Driver<'_> {
         if let Some(claim) = &mut self.claim {
             claim.keep().await?;
         }
+        if self.request.periodic {
+            // That the revision is there is all that its schedule has to be told.
+            return Ok(Signal::Told(change.revision.clone().unwrap_or_default()));
+        }
         let told = ecs::tell(&self.aws(), &self.id, self.request.service, change).await?;
         Ok(Signal::Told(told))
     }
@@ -380,6 +394,9 @@ impl Driver<'_> {
     /// Writes down how it ended, and lets go.
     async fn close(&mut self, ending: &Ending) -> Result<Signal, RolloutError> {
         let status = self.status(ending).await?;
+        if status == Status::Settled {
+            target::raise(&self.aws(), self.request.service, self.goal.least).await?;
+        }
         if let Some(claim) = self.claim.take() {
             let why = if let Ending::Failed(why) = ending { Some(why.clone()) } else { None };
             let end = |record: &mut Record| {
@@ -397,7 +414,7 @@ impl Driver<'_> {
         if matches!(ending, Ending::NothingToDo | Ending::Settled) {
             return Ok(Status::Settled);
         }
-        let now = self.session.now(self.request.service).await?;
+        let now = self.session.now(self.request).await?;
         let other = now.digest.as_ref() != Some(&self.goal.digest) && now.live.desired > 0;
         Ok(if other { Status::RolledBack } else { Status::Failed })
     }

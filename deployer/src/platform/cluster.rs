@@ -6,6 +6,7 @@ use wharf_engine::LogicalId;
 use super::network::Network;
 use super::{BuildError, Builder, Site};
 use crate::aws::autoscaling::group::{AutoScalingGroup, Refresh};
+use crate::aws::autoscaling::size::GroupSize;
 use crate::aws::ec2::launch_template::{LaunchTemplate, RootVolume};
 use crate::aws::ecs::capacity_provider::CapacityProvider;
 use crate::aws::ecs::cluster::Cluster as EcsCluster;
@@ -27,6 +28,8 @@ pub(super) const BACKUP_TAG: &str = "wharf-backup";
 pub(super) struct Cluster {
     pub(super) cluster: Handle<EcsCluster>,
     pub(super) providers: Handle<ClusterCapacityProviders>,
+    /// How many instances there are: tasks come after them, and go before them.
+    pub(super) size: Handle<GroupSize>,
     pub(super) provider: Handle<CapacityProvider>,
     pub(super) group: Handle<AutoScalingGroup>,
     /// What is typed into `wharf exec`.
@@ -87,7 +90,11 @@ pub(super) fn cluster(
         default_strategy: vec![StrategyItem { provider: provider.name(), base: 0, weight: 1 }],
     };
     let providers = b.add("cluster.providers", providers)?;
-    Ok(Cluster { cluster, providers, provider, group, exec_log })
+    let bounds = (i32::from(wanted.min), i32::from(wanted.max));
+    let size = GroupSize { group: group.name(), min: bounds.0, max: bounds.1, desired: bounds.0 };
+    // An instance that registers before its provider is attached belongs to none.
+    let size = b.add_after("cluster.size", size, [providers.logical_id().clone()])?;
+    Ok(Cluster { cluster, providers, size, provider, group, exec_log })
 }
 
 /// Container Insights makes its log group itself, without the key, and leaves it behind: so it comes first.
@@ -157,9 +164,6 @@ fn instances(
         launch_template: template.id(),
         launch_template_version: template.version(),
         subnets: subnets.iter().map(|subnet| subnet.id()).collect(),
-        min: i32::from(wanted.min),
-        max: i32::from(wanted.max),
-        desired: i32::from(wanted.min),
         health_checks: vec!["EC2".to_owned()],
         health_check_grace: Seconds(120),
         cooldown: Seconds(300),

@@ -51,6 +51,8 @@ pub enum Progress {
     Going,
     /// No instance has room for a task of it: why.
     NoRoom(String),
+    /// And none will have: why.
+    NeverRoom(String),
     /// It runs.
     Done,
     /// It was given up: why.
@@ -236,6 +238,7 @@ impl Machine {
             Progress::Done => close(Ending::Settled),
             Progress::Failed(why) if self.count.is_some() => self.take_back(why),
             Progress::Failed(why) => close(Ending::Failed(why)),
+            Progress::NeverRoom(why) => self.take_back(why),
             Progress::Overtaken => close(Ending::Failed("another deployment took its place".to_owned())),
             Progress::NoRoom(why) => match no_room_since {
                 Some(since) if at.saturating_sub(since) >= ROOM_WITHIN => self.take_back(why),
@@ -387,7 +390,9 @@ mod tests {
         assert_eq!(with(vec![no_room(10), no_room(9 + limit)]), watch);
         assert_eq!(with(vec![no_room(10), progress(Progress::Going, 15), no_room(20), no_room(10 + limit)]), watch);
         let back = Change { revision: Some("web:1".to_owned()), ..Change::default() };
-        assert_eq!(with(vec![no_room(10), no_room(10 + limit)]), Command::Tell(back));
+        assert_eq!(with(vec![no_room(10), no_room(10 + limit)]), Command::Tell(back.clone()));
+        let never = progress(Progress::NeverRoom("insufficient memory".to_owned()), 12);
+        assert_eq!(with(vec![no_room(10), never]), Command::Tell(back));
     }
 
     #[test]

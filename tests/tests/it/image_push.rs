@@ -196,6 +196,7 @@ fn a_push_from_before_a_deployment_by_hand_does_not_undo_it() {
         let third = stage.push("v3").await;
         let session = stage.world.session("by-hand").await.expect("it is answered");
         let request = Deploy {
+            periodic: false,
             service: "web",
             wanted: Wanted::Digest(&third),
             least: 2,

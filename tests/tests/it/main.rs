@@ -2,10 +2,14 @@
 
 #![expect(clippy::panic, clippy::expect_used, reason = "tests")]
 
+mod capacity;
+mod changes;
 mod cycle;
 mod drift;
 mod emulators;
+mod failures;
 mod figures;
+mod first_day;
 mod guards;
 mod image_push;
 mod interrupt;

@@ -1,176 +1,27 @@
 //! Another image of a service: deployed, rolled back, refused by its own tasks; in the account's own time, on the whole
 //! platform, and with the permissions of a deployment alone.
 
-use std::cell::RefCell;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use wharf::aws::Scope;
-use wharf::operations::{Deploy, Deployed, Error, RolloutError, Session, Wanted, Who};
-use wharf::policy::{For, policies};
+use serde_json::json;
+use wharf::operations::{Error, RolloutError, Wanted};
 use wharf::rollout::machine::Ending;
-use wharf::rollout::record::{Record, Status};
-use wharf_sandbox::{Behaviour, Fate, Policy, Resource};
-use wharf_tests::stack::{World, config, in_virtual_time, virtual_timing};
+use wharf::rollout::record::Status;
+use wharf_sandbox::{Behaviour, Fate};
+use wharf_tests::service::Stage;
+use wharf_tests::stack::{World, config, in_virtual_time};
 
 const FILE: &str = "[network]\negress = \"public\"\n[cluster]\nmin = 2\nmax = 2\n\
     [edge]\ndomain = \"shop.example.com\"\nzone = \"example.com\"\n\
     [services.web]\nport = 8000\nhealth = \"/healthz\"\ntasks = { min = 2 }\n\
     secrets = { SECRET_KEY = \"${secret.key}\" }\n";
 
-/// A platform with one service, whose repository is empty at first.
-struct Stage {
-    world: World,
-    /// The fewest tasks of this digest that ran, and targets that were well, while somebody looked.
-    least: RefCell<Option<usize>>,
-}
-
-impl Stage {
-    async fn new() -> Self {
-        let stage = Self { world: World::calm(3, config(FILE)), least: RefCell::default() };
-        stage.apply().await;
-        stage
-    }
-
-    /// The same where `v1` runs. Answers its digest, too.
-    async fn running() -> (Self, String) {
-        let stage = Self::new().await;
-        let first = stage.push("v1").await;
-        assert_eq!(
-            stage.deploy("first", Wanted::Tag("v1")).await.expect("the first deployment").ending,
-            Some(Ending::Settled)
-        );
-        (stage, first)
-    }
-
-    async fn apply(&self) {
-        let applied = self.world.apply().await.unwrap_or_else(|error| panic!("{error:?}"));
-        assert!(applied.complete(), "{:#?}", applied.runs.last().map(|(_, outcome)| outcome));
-    }
-
-    async fn plan_is_empty(&self) {
-        let planned = self.world.plan().await.expect("it is answered");
-        assert!(planned.plan.steps.is_empty(), "{:#?}", planned.plan.steps);
-    }
-
-    async fn session(&self, run: &str) -> Session {
-        // A deployment looks for no zone.
-        let mut world = self.world.clone();
-        world.config.edge = None;
-        world.session(run).await.expect("it is answered")
-    }
-
-    /// Pushes an image; answers its digest.
-    async fn push(&self, tag: &str) -> String {
-        let manifest = json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
-            "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "size": 1},
-            "layers": [], "annotations": {"tag": tag}});
-        let session = self.session("push").await;
-        let put = session.aws.ecr.put_image().repository_name("shop/web").image_tag(tag);
-        let image = put
-            .image_manifest(manifest.to_string())
-            .send()
-            .await
-            .expect("it is answered")
-            .image
-            .expect("it is answered");
-        // The next push is a later one.
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        image.image_id.expect("it is answered").image_digest.expect("it is answered")
-    }
-
-    /// Deploys with the permissions of a deployment, and no others.
-    async fn deploy(&self, run: &str, wanted: Wanted<'_>) -> Result<Deployed, Error> {
-        self.roll(run, wanted, &|_| {}).await
-    }
-
-    async fn roll(&self, run: &str, wanted: Wanted<'_>, on_progress: &dyn Fn(&str)) -> Result<Deployed, Error> {
-        self.limit();
-        let session = self.session(run).await;
-        let request = Deploy {
-            service: "web",
-            wanted,
-            least: 2,
-            command: "deploy",
-            who: Who { name: "tests".to_owned(), at: self.world.sandbox.now().to_string() },
-            timing: virtual_timing(),
-            on_progress,
-            on_wait: &|_| {},
-        };
-        let deployed = session.deploy(&request, std::future::pending()).await;
-        self.world.sandbox.set_policy(None);
-        deployed
-    }
-
-    /// The same, while which tasks of `old` and healthy targets are counted at each look.
-    async fn watched(&self, wanted: Wanted<'_>, old: &str) -> Deployed {
-        self.least.replace(None);
-        let look = |_: &str| {
-            let serving = self.tasks(old).min(self.healthy());
-            let least = self.least.borrow().map_or(serving, |least: usize| least.min(serving));
-            self.least.replace(Some(least));
-        };
-        let run = format!("run-{}", self.world.sandbox.now().as_nanosecond());
-        self.roll(&run, wanted, &look).await.unwrap_or_else(|error| panic!("{error:?}"))
-    }
-
-    fn limit(&self) {
-        let own = str::to_owned;
-        let scope =
-            Scope { stack: own("shop"), account: own("123456789012"), partition: own("aws"), region: own("us-east-1") };
-        let documents = policies(&scope, For::Deploy);
-        let statements: Vec<Value> = documents
-            .iter()
-            .flat_map(|document| document["Statement"].as_array().expect("statements").clone())
-            .collect();
-        self.world
-            .sandbox
-            .set_policy(Some(Policy::parse(&json!({ "Statement": statements })).expect("it is answered")));
-    }
-
-    fn of_kind(&self, kind: &str) -> Vec<Resource> {
-        self.world.sandbox.resources().into_iter().filter(|resource| resource.kind == kind).collect()
-    }
-
-    fn tasks(&self, digest: &str) -> usize {
-        let runs = |task: &&Resource| {
-            task.attrs["lastStatus"] == "RUNNING" && task.attrs["containers"].to_string().contains(digest)
-        };
-        self.of_kind("ecs.task").iter().filter(runs).count()
-    }
-
-    fn healthy(&self) -> usize {
-        self.of_kind("elasticloadbalancing.target").iter().filter(|target| target.attrs["_state"] == "healthy").count()
-    }
-
-    fn count(&self, operation: &str) -> usize {
-        self.world.sandbox.call_log().iter().filter(|call| call.operation == operation).count()
-    }
-
-    async fn record(&self) -> Record {
-        self.session("look").await.ledger.rollouts("web").await.expect("a record is read").expect("a record is there")
-    }
-
-    /// It failed for this reason, and `old` served all along, and serves.
-    async fn failed(&self, deployed: &Deployed, old: &str, cause: &str) {
-        let Some(Ending::Failed(why)) = &deployed.ending else { panic!("{deployed:#?}") };
-        assert!(why.contains(cause), "{why}");
-        assert_eq!(*self.least.borrow(), Some(2), "{cause}");
-        assert!(deployed.serves.iter().any(|serves| serves.image.ends_with(old) && serves.tasks == 2), "{deployed:#?}");
-        let rollout = self.record().await.rollout.expect("a rollout");
-        assert_eq!((rollout.status, rollout.why.as_ref()), (Status::RolledBack, Some(why)));
-        tokio::time::sleep(Duration::from_secs(300)).await;
-        assert_eq!((self.tasks(old), self.healthy()), (2, 2));
-        self.plan_is_empty().await;
-    }
-}
-
 #[test]
 fn the_first_push_brings_a_service_up_and_no_plan_and_no_apply_takes_a_deployed_image_back() {
     in_virtual_time(async {
-        let mut stage = Stage::new().await;
+        let mut stage = Stage::new(config(FILE)).await;
         stage.plan_is_empty().await;
         let none = stage.deploy("none", Wanted::Newest("v*")).await.unwrap_err();
         assert!(matches!(none, Error::Rollout(RolloutError::NoRelease { .. })), "{none:?}");
@@ -204,7 +55,7 @@ fn the_first_push_brings_a_service_up_and_no_plan_and_no_apply_takes_a_deployed_
 #[test]
 fn one_goes_back_to_what_settled_before_and_without_a_record_to_the_revision_before() {
     in_virtual_time(async {
-        let (stage, first) = Stage::running().await;
+        let (stage, first) = Stage::running(config(FILE)).await;
         let nothing = stage.deploy("nothing", Wanted::Before).await.unwrap_err();
         assert!(matches!(nothing, Error::Rollout(RolloutError::NothingBefore(_))), "{nothing:?}");
         let second = stage.push("v2").await;
@@ -228,7 +79,7 @@ fn one_goes_back_to_what_settled_before_and_without_a_record_to_the_revision_bef
 #[test]
 fn containers_that_crash_are_named_with_their_last_words_and_the_old_version_serves_all_along() {
     in_virtual_time(async {
-        let (stage, first) = Stage::running().await;
+        let (stage, first) = Stage::running(config(FILE)).await;
         let prints = vec!["no such table".to_owned()];
         let second = stage.push("v2").await;
         stage
@@ -244,7 +95,7 @@ fn containers_that_crash_are_named_with_their_last_words_and_the_old_version_ser
 #[test]
 fn a_bad_health_path_is_named_and_the_old_version_serves_all_along() {
     in_virtual_time(async {
-        let (stage, first) = Stage::running().await;
+        let (stage, first) = Stage::running(config(FILE)).await;
         let second = stage.push("v2").await;
         let sick = Behaviour { paths: [("/healthz".to_owned(), 500)].into(), ..Behaviour::default() };
         stage.world.sandbox.image_behaviour(&second, &sick);
@@ -256,7 +107,7 @@ fn a_bad_health_path_is_named_and_the_old_version_serves_all_along() {
 #[test]
 fn an_image_that_is_missing_is_named_before_anything_is_written_and_when_it_goes_on_the_way() {
     in_virtual_time(async {
-        let (stage, first) = Stage::running().await;
+        let (stage, first) = Stage::running(config(FILE)).await;
         let writes = stage.count("PutItem");
         let missing = stage.deploy("none", Wanted::Tag("v9")).await.unwrap_err();
         assert!(matches!(&missing, Error::Rollout(RolloutError::NoImage { wanted, .. }) if wanted == "v9"));
@@ -280,21 +131,21 @@ fn an_image_that_is_missing_is_named_before_anything_is_written_and_when_it_goes
 #[test]
 fn a_secret_that_is_missing_is_named_and_the_old_version_serves_all_along() {
     in_virtual_time(async {
-        let (stage, first) = Stage::running().await;
+        let (stage, first) = Stage::running(config(FILE)).await;
         stage.push("v2").await;
         let secret = stage.of_kind("ssm.parameter").into_iter().find(|one| one.id.contains("key")).unwrap();
         stage.world.sandbox.remove(secret.kind, &secret.id).unwrap();
         let deployed = stage.watched(Wanted::Tag("v2"), &first).await;
         let Some(Ending::Failed(why)) = &deployed.ending else { panic!("{deployed:#?}") };
         assert!(why.contains("ResourceInitializationError") && why.contains(&secret.id), "{why}");
-        assert_eq!((*stage.least.borrow(), stage.tasks(&first)), (Some(2), 2));
+        assert_eq!((stage.least(), stage.tasks(&first)), (Some(2), 2));
     });
 }
 
 #[test]
 fn without_room_for_its_tasks_a_deployment_is_taken_back_and_what_is_lacking_named() {
     in_virtual_time(async {
-        let (stage, first) = Stage::running().await;
+        let (stage, first) = Stage::running(config(FILE)).await;
         stage.push("v2").await;
         let session = stage.session("filler").await;
         // Somebody fills the instances up.
@@ -316,7 +167,7 @@ fn without_room_for_its_tasks_a_deployment_is_taken_back_and_what_is_lacking_nam
         let deployed = stage.watched(Wanted::Tag("v2"), &first).await;
         let Some(Ending::Failed(why)) = &deployed.ending else { panic!("{deployed:#?}") };
         assert!(why.contains("unable to place a task"), "{why}");
-        assert_eq!(*stage.least.borrow(), Some(2));
+        assert_eq!(stage.least(), Some(2));
         assert_eq!(deployed.status, Status::RolledBack);
         tokio::time::sleep(Duration::from_secs(120)).await;
         assert_eq!(stage.tasks(&first), 2 + fillers);
@@ -326,7 +177,7 @@ fn without_room_for_its_tasks_a_deployment_is_taken_back_and_what_is_lacking_nam
 #[test]
 fn a_first_version_that_crashes_goes_back_to_no_task_and_the_next_one_comes_up() {
     in_virtual_time(async {
-        let stage = Stage::new().await;
+        let stage = Stage::new(config(FILE)).await;
         let first = stage.push("v1").await;
         stage.world.sandbox.image_behaviour(&first, &Behaviour { exits: Some((7, 2)), ..Behaviour::default() });
         let deployed = stage.deploy("a", Wanted::Tag("v1")).await.unwrap();
@@ -347,7 +198,7 @@ fn a_first_version_that_crashes_goes_back_to_no_task_and_the_next_one_comes_up()
 #[test]
 fn of_two_deployments_at_once_one_is_refused_and_one_is_done() {
     in_virtual_time(async {
-        let (stage, _) = Stage::running().await;
+        let (stage, _) = Stage::running(config(FILE)).await;
         let second = stage.push("v2").await;
         let third = stage.push("v3").await;
         let before = stage.count("UpdateService");
@@ -366,7 +217,7 @@ fn of_two_deployments_at_once_one_is_refused_and_one_is_done() {
 #[test]
 fn who_comes_after_a_deployment_that_was_killed_follows_what_it_began() {
     in_virtual_time(async {
-        let (stage, _) = Stage::running().await;
+        let (stage, _) = Stage::running(config(FILE)).await;
         let second = stage.push("v2").await;
         let before = stage.count("UpdateService");
         let killed = tokio::time::timeout(Duration::from_secs(8), stage.deploy("killed", Wanted::Tag("v2"))).await;
@@ -385,7 +236,7 @@ fn who_comes_after_a_deployment_that_was_killed_follows_what_it_began() {
 fn in_typical_weather_images_come_out_and_go_back() {
     in_virtual_time(async {
         for seed in 1..4 {
-            let stage = Stage { world: World::new(seed, config(FILE)), least: RefCell::default() };
+            let stage = Stage::of(World::new(seed, config(FILE)));
             stage.apply().await;
             let mut digests = Vec::new();
             for tag in ["v1", "v2"] {
@@ -404,11 +255,11 @@ fn in_typical_weather_images_come_out_and_go_back() {
 #[test]
 fn killed_after_any_call_and_tried_again_the_end_is_the_same() {
     in_virtual_time(async {
-        let (stage, _) = Stage::running().await;
+        let (stage, _) = Stage::running(config(FILE)).await;
         let second = stage.push("v2").await;
         for call in 1.. {
             let moment = stage.world.sandbox.now();
-            let fork = Stage { world: stage.world.fork_at(moment), least: RefCell::default() };
+            let fork = Stage::of(stage.world.fork_at(moment));
             let (tell, told) = tokio::sync::oneshot::channel();
             let (left, tell) = (AtomicUsize::new(call), Mutex::new(Some(tell)));
             fork.world.sandbox.on_call(move |_| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::patience::{GiveUp, dense, longest_wait, pause, poll_interval};
+use super::patience::{GiveUp, NEWS, dense, longest_wait, pause, poll_interval};
 use super::types::{Call, Class, Failure, IllegalTransition, OpId, Reply};
 use crate::diff;
 use crate::id::Generation;
@@ -61,6 +61,8 @@ struct Memory {
     waiting: Option<Duration>,
     /// How much longer than with this step and what follows it the run will be busy, by estimates.
     slack: Duration,
+    /// What it waits for, and since when that is another thing than before.
+    heard: Option<(String, Option<Duration>)>,
     glances: u32,
     /// Failures in a row, of reads and of writes: first time and number.
     failures: BTreeMap<(bool, Class), (Duration, u32)>,
@@ -437,7 +439,16 @@ impl Memory {
             let hint = Some("see what AWS says about it; the next run carries on from here".to_owned());
             return Decision::Fail(Failure { hint, ..failure(Class::Busy, message) });
         }
-        Decision::Wait { pause: poll_interval(waited, brief.estimate, self.slack), since: waited, what }
+        let mut pause = poll_interval(waited, brief.estimate, self.slack);
+        let changed = match self.heard.take() {
+            Some((before, changed)) if before == what => changed,
+            before => before.map(|_| now),
+        };
+        if changed.is_some_and(|at| now < at + NEWS.1) {
+            pause = pause.min(NEWS.0);
+        }
+        self.heard = Some((what.clone(), changed));
+        Decision::Wait { pause, since: waited, what }
     }
 
     /// Waits for something that should be seen within seconds.

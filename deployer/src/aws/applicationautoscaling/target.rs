@@ -11,12 +11,18 @@ use wharf_engine::{Class, Estimate, Field, Health, Identity, Order, Outputs, Own
 use super::{DIMENSION, NAMESPACE, OF_ECS, TARGETS};
 use crate::aws::call::{Aws, CallError};
 use crate::aws::ecs::cluster::ClusterName;
+use crate::aws::ecs::rollout;
 use crate::aws::ecs::service::ServiceName;
 use crate::aws::kind::{Changed, Found, Gone, Grant, Kind, Made, New, Query, TAGGED_WITH_THIS_STACK};
 use crate::aws::out::{Handle, Out};
 use crate::aws::tags::{self, Tags};
 
 /// The bounds of a service's desired count. Registered once for a service; its policies go with it.
+///
+/// AWS moves the count of what it registers into the bounds. A service without an image stands at no task, and has to
+/// stay there: its lower bound is nought until its first rollout has [raised] it.
+///
+/// [raised]: raise
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScalableTarget {
     /// The cluster.
@@ -63,7 +69,6 @@ impl Kind for ScalableTarget {
     };
 
     async fn find(aws: &Aws, query: &Query<Self>) -> Result<Vec<Found<Self>>, CallError> {
-        const ACTION: &str = "application-autoscaling:DescribeScalableTargets";
         let only = query.only_physical().map(|resource| vec![resource.to_owned()]);
         let describe = |token| {
             let describe = aws.applicationautoscaling.describe_scalable_targets().service_namespace(NAMESPACE);
@@ -72,12 +77,20 @@ impl Kind for ScalableTarget {
         let page = |page: aws_sdk_applicationautoscaling::operation::describe_scalable_targets::DescribeScalableTargetsOutput| {
             (page.scalable_targets.unwrap_or_default(), page.next_token)
         };
-        let all = aws.pages(ACTION, "", |token| describe(token).send(), page).await?;
+        let all = aws.pages(DESCRIBE, "", |token| describe(token).send(), page).await?;
         // All services of a stack are in the cluster that has the stack's name.
         let prefix = format!("service/{}/", aws.scope.stack);
         let ours = all.iter().filter(|target| target.resource_id().starts_with(&prefix));
         let found = try_join_all(ours.map(|target| observe(aws, query, target))).await?;
-        Ok(found.into_iter().flatten().collect())
+        let mut found: Vec<Found<Self>> = found.into_iter().flatten().collect();
+        for one in found.iter_mut().filter(|one| one.inputs.min == 0) {
+            if let Some(wanted) = query.wanted.get(&one.id)
+                && one.inputs.stands_at_nought(aws).await?
+            {
+                one.inputs.min = wanted.min;
+            }
+        }
+        Ok(found)
     }
 
     async fn create(&self, aws: &Aws, new: &New<'_>) -> Result<Made, CallError> {
@@ -127,6 +140,7 @@ impl Kind for ScalableTarget {
             Grant::read(&[
                 "application-autoscaling:DescribeScalableTargets",
                 "application-autoscaling:ListTagsForResource",
+                "ecs:DescribeServices",
             ]),
             Grant::write(
                 &["application-autoscaling:RegisterScalableTarget", "application-autoscaling:DeregisterScalableTarget"],
@@ -141,7 +155,35 @@ impl Kind for ScalableTarget {
     }
 }
 
+/// What a rollout needs to [`raise`] the bounds of a service.
+pub(crate) fn grants_to_raise() -> [Grant; 2] {
+    [
+        Grant::read(&["application-autoscaling:DescribeScalableTargets"]),
+        Grant::write(&["application-autoscaling:RegisterScalableTarget"], TARGETS).when(OF_ECS),
+    ]
+}
+
+/// Gives a service that runs by now its lower bound, where it was registered without one.
+///
+/// # Errors
+/// The call's.
+pub async fn raise(aws: &Aws, service: &str, least: i32) -> Result<(), CallError> {
+    let resource = format!("service/{}/{service}", aws.scope.stack);
+    let Some(target) = one(aws, &resource).await?.filter(|target| target.min_capacity() == 0 && least > 0) else {
+        return Ok(());
+    };
+    let register = || aws.applicationautoscaling.register_scalable_target().service_namespace(NAMESPACE);
+    let bounds = || register().min_capacity(least.min(target.max_capacity()));
+    let send = || bounds().resource_id(&resource).scalable_dimension(DIMENSION).send();
+    aws.call("application-autoscaling:RegisterScalableTarget", &resource, send).await.map(drop)
+}
+
 impl ScalableTarget {
+    /// Whether the service has no task, and is to have none.
+    async fn stands_at_nought(&self, aws: &Aws) -> Result<bool, CallError> {
+        Ok(rollout::look(aws, self.service.get()?).await?.is_some_and(|service| service.desired == 0))
+    }
+
     /// Tags go along with the first registration only: a later one leaves them alone.
     async fn register(
         &self,
@@ -154,13 +196,14 @@ impl ScalableTarget {
             .dynamic_scaling_out_suspended(self.suspended)
             .scheduled_scaling_suspended(self.suspended)
             .build();
+        let min = if self.stands_at_nought(aws).await? { 0 } else { self.min };
         let request = aws
             .applicationautoscaling
             .register_scalable_target()
             .service_namespace(NAMESPACE)
             .resource_id(resource)
             .scalable_dimension(DIMENSION)
-            .min_capacity(self.min)
+            .min_capacity(min)
             .max_capacity(self.max)
             .suspended_state(still)
             .set_tags(tags);
@@ -216,14 +259,19 @@ fn outputs(resource: &str) -> Outputs {
     Outputs::from([("resource".to_owned(), Value::text(resource))])
 }
 
-/// AWS makes up the last part of a target's ARN, so it is asked for.
-async fn arn_of(aws: &Aws, resource: &str) -> Result<String, CallError> {
-    const ACTION: &str = "application-autoscaling:DescribeScalableTargets";
+const DESCRIBE: &str = "application-autoscaling:DescribeScalableTargets";
+
+async fn one(aws: &Aws, resource: &str) -> Result<Option<Sdk>, CallError> {
     let describe = || aws.applicationautoscaling.describe_scalable_targets().service_namespace(NAMESPACE);
     let send = || describe().resource_ids(resource).scalable_dimension(DIMENSION).send();
-    let answer = aws.call(ACTION, resource, send).await?;
-    let arn = answer.scalable_targets().first().and_then(|target| target.scalable_target_arn()).map(str::to_owned);
-    arn.ok_or_else(|| CallError::lacks(ACTION, "ScalableTargetARN"))
+    let answer = aws.call(DESCRIBE, resource, send).await?;
+    Ok(answer.scalable_targets.unwrap_or_default().into_iter().next())
+}
+
+/// AWS makes up the last part of a target's ARN, so it is asked for.
+async fn arn_of(aws: &Aws, resource: &str) -> Result<String, CallError> {
+    let arn = one(aws, resource).await?.and_then(|target| target.scalable_target_arn);
+    arn.ok_or_else(|| CallError::lacks(DESCRIBE, "ScalableTargetARN"))
 }
 
 async fn write(aws: &Aws, arn: &str, tags: &Tags) -> Result<(), CallError> {

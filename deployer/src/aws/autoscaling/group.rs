@@ -1,11 +1,11 @@
 //! A group of instances that keeps their number, and replaces them when their template changes.
 //! <https://docs.aws.amazon.com/autoscaling/ec2/userguide/auto-scaling-groups.html>
 
-mod observe;
-mod tagging;
+pub(super) mod observe;
+pub(super) mod tagging;
 #[cfg(test)]
-mod tests;
-mod write;
+pub(super) mod tests;
+pub(super) mod write;
 
 use serde::{Deserialize, Serialize};
 use wharf_engine::{Class, Compare, Estimate, Field, Order, Outputs, Owner, Rules};
@@ -18,7 +18,8 @@ use crate::aws::out::{Handle, Out};
 use crate::aws::tags::Tags;
 use crate::aws::units::{Days, Seconds};
 
-/// An Auto Scaling group, named by the stack and its logical id. All of it changes in place.
+/// An Auto Scaling group, named by the stack and its logical id. All of it changes in place. It begins without an
+/// instance: how many it has is a resource of its own ([`super::size::GroupSize`]).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AutoScalingGroup {
     /// How its instances are made.
@@ -27,12 +28,6 @@ pub struct AutoScalingGroup {
     pub launch_template_version: Out<LaunchTemplateVersion>,
     /// Where they stand.
     pub subnets: Vec<Out<SubnetId>>,
-    /// The fewest.
-    pub min: i32,
-    /// The most.
-    pub max: i32,
-    /// How many there are at first; afterwards that is the autoscaler's to say.
-    pub desired: i32,
     /// Who says that an instance is ill: `EC2`, `EBS`.
     pub health_checks: Vec<String>,
     /// How long a new one is not asked.
@@ -97,9 +92,6 @@ impl Kind for AutoScalingGroup {
             Field::new("launch_template"),
             Field::new("launch_template_version"),
             Field::new("subnets").compared(Compare::Set),
-            Field::new("min"),
-            Field::new("max"),
-            Field::new("desired").owned_by(Owner::Autoscaler),
             Field::new("health_checks").compared(Compare::Set),
             Field::new("health_check_grace"),
             Field::new("cooldown"),
@@ -116,7 +108,7 @@ impl Kind for AutoScalingGroup {
         order: Order::CreateFirst,
         protected: false,
         visible_within: std::time::Duration::from_secs(20),
-        estimate: Estimate::seconds(60, 5, 120),
+        estimate: Estimate::seconds(3, 5, 120),
     };
 
     /// All groups, for one that is not the stack's may have a name that it wants. In a run, what is still on its way

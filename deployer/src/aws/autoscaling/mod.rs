@@ -1,3 +1,4 @@
 //! EC2 Auto Scaling.
 
 pub mod group;
+pub mod size;

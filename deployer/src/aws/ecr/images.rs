@@ -40,3 +40,10 @@ pub async fn tagged(aws: &Aws, repository: &str) -> Result<Vec<Image>, CallError
     let all = aws.pages("ecr:DescribeImages", repository, send, page).await?;
     Ok(all.iter().filter_map(described).collect())
 }
+
+/// The name of a repository of this account's registry, by the address that images have; none of another registry's.
+#[must_use]
+pub fn repository<'a>(aws: &Aws, address: &'a str) -> Option<&'a str> {
+    let registry = format!("{}.dkr.ecr.{}.", aws.scope.account, aws.scope.region);
+    address.split_once('/').filter(|(host, _)| host.starts_with(&registry)).map(|(_, name)| name)
+}

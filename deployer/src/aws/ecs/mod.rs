@@ -4,6 +4,7 @@ pub mod capacity_provider;
 pub mod cluster;
 pub mod cluster_capacity_providers;
 pub mod rollout;
+mod room;
 pub mod service;
 pub mod strategy;
 pub mod task_definition;

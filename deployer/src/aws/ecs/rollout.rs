@@ -4,8 +4,10 @@ use aws_sdk_ecs::types::{DeploymentRolloutState, Service as Sdk};
 use wharf_engine::{Class, Health, LogicalId};
 use wharf_on_image_push::cause::unplaced;
 
-use super::running;
 use super::service::{cause, observe};
+use super::task_definition::rolled;
+use super::{room, running};
+use crate::aws::applicationautoscaling::target;
 use crate::aws::call::{Aws, CallError};
 use crate::aws::kind::{Grant, OF_THIS_STACK, TAGGED_WITH_THIS_STACK};
 use crate::rollout::machine::{Change, Deployment, Progress};
@@ -33,6 +35,22 @@ pub struct Live {
 /// The call's.
 pub async fn look(aws: &Aws, service: &str) -> Result<Option<Live>, CallError> {
     Ok(one(aws, service).await?.as_ref().map(live))
+}
+
+/// A periodic task as it is: its newest revision, which its schedule starts; none where there is no such task.
+///
+/// # Errors
+/// The call's.
+pub async fn look_at_family(aws: &Aws, name: &str) -> Result<Option<Live>, CallError> {
+    let newest = rolled::revision(aws, &format!("{}-{name}", aws.scope.stack)).await?;
+    Ok(newest.map(|newest| Live {
+        revision: newest.arn().to_owned(),
+        desired: 0,
+        running: 0,
+        deployment: newest.arn().to_owned(),
+        state: Deployment::Completed,
+        serving: Vec::new(),
+    }))
 }
 
 async fn one(aws: &Aws, service: &str) -> Result<Option<Sdk>, CallError> {
@@ -120,7 +138,11 @@ pub async fn progress(
         aws.note(id, format!("{deployment} 0"));
     }
     let overtaken = primary.and_then(|one| one.id()) != Some(deployment);
+    let going = primary.and_then(|one| one.rollout_state()) == Some(&DeploymentRolloutState::InProgress);
     Ok(match cause::health(aws, id, &now).await? {
+        Health::Failed(why) if going && wharf_on_image_push::cause::unplaced(&now).is_some() => {
+            (Progress::NeverRoom(why.clone()), why)
+        }
         Health::Failed(why) => (Progress::Failed(why.clone()), why),
         Health::Ready if overtaken => (Progress::Overtaken, "another deployment took its place".to_owned()),
         Health::Ready => (Progress::Done, format!("{} of {} tasks run", now.running_count(), now.desired_count())),
@@ -141,7 +163,7 @@ pub fn grants() -> Vec<Grant> {
     const ROLES: &[&str] = &["arn:{partition}:iam::{account}:role/wharf/{stack}/*"];
     const TO_TASKS: &[(&str, &str, &str)] = &[("StringEquals", "iam:PassedToService", "ecs-tasks.amazonaws.com")];
     const LOGS: &[&str] = &["arn:{partition}:logs:{region}:{account}:log-group:*{stack}*"];
-    vec![
+    let own = vec![
         Grant::read(&[
             "ecs:DescribeServices",
             "ecs:DescribeTaskDefinition",
@@ -149,10 +171,13 @@ pub fn grants() -> Vec<Grant> {
             "ecs:ListTaskDefinitions",
             "ecs:ListTasks",
         ]),
+        room::grant(),
         Grant { resources: REPOSITORY, ..Grant::read(&["ecr:DescribeImages"]) },
         Grant { resources: LOGS, ..Grant::read(&["logs:GetLogEvents"]) },
         Grant::write(&["ecs:RegisterTaskDefinition", "ecs:TagResource"], DEFINITION).when(TAGGED_WITH_THIS_STACK),
         Grant::write(&["ecs:UpdateService"], SERVICE).when(OF_THIS_STACK),
         Grant::write(&["iam:PassRole"], ROLES).when(TO_TASKS),
-    ]
+    ];
+    // The first rollout of a service gives its scaling a lower bound.
+    own.into_iter().chain(target::grants_to_raise()).collect()
 }

@@ -4,6 +4,7 @@
 //! service looks well again: so a run remembers the deployment that its change began, and that one has to complete.
 
 pub(super) mod cause;
+pub(crate) mod first;
 pub(super) mod observe;
 mod write;
 
@@ -13,7 +14,7 @@ use wharf_engine::{Class, Compare, Estimate, Field, Health, Order, Outputs, Owne
 use super::cluster::ClusterName;
 use super::strategy::StrategyItem;
 use super::task_definition::{self, TaskDefinitionArn};
-use super::{running, tagging};
+use super::{room, running, tagging};
 use crate::aws::call::{Aws, CallError};
 use crate::aws::ec2::security_group::SecurityGroupId;
 use crate::aws::ec2::subnet::SubnetId;
@@ -203,7 +204,7 @@ impl Kind for Service {
         order: Order::DeleteFirst,
         protected: false,
         visible_within: std::time::Duration::from_secs(10),
-        estimate: Estimate::seconds(90, 120, 60),
+        estimate: Estimate::seconds(90, 90, 60),
     };
 
     async fn find(aws: &Aws, query: &Query<Self>) -> Result<Vec<Found<Self>>, CallError> {
@@ -230,9 +231,20 @@ impl Kind for Service {
         let count = if self.image_is_there(aws).await? { self.desired_count } else { 0 };
         let request = self.creation(aws, count)?.client_token(new.token);
         let request = request.set_tags(Some(tagging::to_sdk(&new.tags(&self.tags))));
-        let answer = aws.call(ACTION, &self.name, || request.clone().send()).await?;
+        let first = first::image(aws, self.task_definition.get()?).await?.filter(|_| count > 0);
+        let claim = if first.is_some() { write::claim(aws, &self.name).await? } else { None };
+        let answer = match aws.call(ACTION, &self.name, || request.clone().send()).await {
+            Err(error) => {
+                write::release(claim).await;
+                return Err(error);
+            }
+            Ok(answer) => answer,
+        };
         let made = answer.service.ok_or_else(|| CallError::lacks(ACTION, "service"))?;
         observe::remember(aws, new.id, &made);
+        if let (Some(claim), Some(image)) = (claim, first) {
+            first::note(aws, claim, image, &made).await?;
+        }
         Ok(Made { physical: self.name.clone(), outputs: None })
     }
 
@@ -290,6 +302,7 @@ impl Kind for Service {
             // Why a service does not settle, and whether there is an image to begin with.
             Grant::read(&["ecs:ListTasks", "ecs:DescribeTasks", "ecr:DescribeImages"]),
             Grant { resources: LOGS, ..Grant::read(&["logs:GetLogEvents"]) },
+            room::grant(),
             Grant::write(&["ecs:CreateService", "ecs:TagResource"], SERVICE).when(TAGGED_WITH_THIS_STACK),
             Grant::write(CHANGE, SERVICE).when(OF_THIS_STACK),
             Grant::write(&["ecs:GetTaskProtection", "ecs:UpdateTaskProtection"], TASKS),
@@ -302,8 +315,8 @@ impl Kind for Service {
 }
 
 impl Service {
-    /// Whether every image of the account's own registry that the tasks need is there: on the first day none is, and
-    /// the first push brings the service up.
+    /// Whether every image of the account's own registry that the tasks need is there: as long as one is not, there is
+    /// no task, and the first push brings the service up.
     async fn image_is_there(&self, aws: &Aws) -> Result<bool, CallError> {
         for image in task_definition::images(aws, self.task_definition.get()?).await?.values() {
             if !write::is_there(aws, image).await? {

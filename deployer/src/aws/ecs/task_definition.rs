@@ -8,6 +8,7 @@ pub mod container;
 mod observe;
 mod revisions;
 pub mod rolled;
+pub mod versions;
 
 use std::collections::BTreeMap;
 
@@ -17,7 +18,7 @@ use aws_sdk_ecs::types::{
 };
 use serde::{Deserialize, Serialize};
 use wharf_engine::{Compare, Estimate, Field, Generation, Identity, Order, Outputs, Owner, Rules, Value};
-use wharf_on_image_push::revision::{ROLLOUTS, split};
+use wharf_on_image_push::revision::ROLLOUTS;
 
 use super::tagging;
 use crate::aws::call::{Aws, CallError};
@@ -49,7 +50,8 @@ pub struct TaskDefinition {
     /// The containers by name.
     pub containers: BTreeMap<String, Container>,
     /// Tag or digest, with its mark (`:v1.2`, `@sha256:…`), of the images that rollouts decide about, by container.
-    /// What stands here counts for the first revision only; later ones keep what runs.
+    /// What stands here counts for the first revision only, which can take the [newest](versions::newest) image; later
+    /// ones keep what runs.
     pub versions: BTreeMap<String, String>,
     /// Volumes by name.
     pub volumes: BTreeMap<String, Volume>,
@@ -122,7 +124,7 @@ impl Kind for TaskDefinition {
         }
         let live = revisions::live(aws, &self.family).await?;
         let now = live.as_ref().map(|live| observe::inputs(aws, live));
-        let versions = self.kept_versions(now.as_ref());
+        let versions = self.new_versions(aws, now.as_ref()).await?;
         let mut tags = new.tags(&self.tags);
         if !self.versions.is_empty() {
             tags.insert(ROLLOUTS.to_owned(), self.versions.keys().cloned().collect::<Vec<_>>().join(" "));
@@ -184,6 +186,7 @@ impl Kind for TaskDefinition {
 
     fn grants() -> Vec<Grant> {
         const DEFINITION: &[&str] = &["arn:{partition}:ecs:{region}:{account}:task-definition/{stack}-*"];
+        const REPOSITORY: &[&str] = &["arn:{partition}:ecr:{region}:{account}:repository/{stack}/*"];
         const ROLES: &[&str] = &["arn:{partition}:iam::{account}:role/wharf/{stack}/*"];
         const TO_TASKS: &[(&str, &str, &str)] = &[("StringEquals", "iam:PassedToService", "ecs-tasks.amazonaws.com")];
         vec![
@@ -194,6 +197,8 @@ impl Kind for TaskDefinition {
                 "ecs:ListTaskDefinitionFamilies",
                 "ecs:ListTaskDefinitions",
             ]),
+            // The first revision runs the image that is there.
+            Grant { resources: REPOSITORY, ..Grant::read(&["ecr:DescribeImages"]) },
             Grant::write(&["ecs:RegisterTaskDefinition", "ecs:TagResource"], DEFINITION).when(TAGGED_WITH_THIS_STACK),
             // AWS offers nothing narrower.
             Grant::write(&["ecs:DeregisterTaskDefinition"], &["*"]),
@@ -205,19 +210,6 @@ impl Kind for TaskDefinition {
 }
 
 impl TaskDefinition {
-    /// The versions of a new revision: those that run, as long as they are of the same repository.
-    fn kept_versions(&self, live: Option<&Self>) -> BTreeMap<String, String> {
-        let kept = |name: &String| {
-            let (now, wanted) = (live?.containers.get(name)?, self.containers.get(name)?);
-            let version = live?.versions.get(name).map(String::as_str).unwrap_or_default();
-            let whole = format!("{}{version}", now.image.get().ok()?);
-            let (repository, version) = split(&whole);
-            (Ok(repository) == wanted.image.get() && !version.is_empty()).then(|| version.to_owned())
-        };
-        let version = |(name, first): (&String, &String)| (name.clone(), kept(name).unwrap_or_else(|| first.clone()));
-        self.versions.iter().map(version).collect()
-    }
-
     fn definitions(
         &self,
         aws: &Aws,

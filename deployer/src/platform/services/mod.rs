@@ -86,7 +86,8 @@ pub(super) fn services(
             Some(observability) => observability.service(b, config, ground.edge, name, wanted, route.as_ref())?,
             None => Vec::new(),
         };
-        let after = route.iter().flat_map(Route::rules).collect::<Vec<LogicalId>>();
+        let instances = ground.cluster.size.logical_id().clone();
+        let after = route.iter().flat_map(Route::rules).chain([instances]).collect::<Vec<LogicalId>>();
         let service = one.service(b, &task, route.as_ref(), registry, stops);
         let service = b.add_after(&one.id("service"), service, after)?;
         one.scale(b, &service, route.as_ref())?;
@@ -127,7 +128,7 @@ impl One<'_> {
         let Ground { cluster, network, .. } = self.ground;
         EcsService {
             name: self.name.to_owned(),
-            // By what attaches the instances to it, so that they are there to take tasks.
+            // By what attaches its capacity to it.
             cluster: cluster.providers.cluster(),
             task_definition: task.arn(),
             desired_count: i32::from(self.wanted.tasks.min),

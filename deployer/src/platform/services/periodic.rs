@@ -45,8 +45,8 @@ impl One<'_> {
             dead_letter: None,
             key: None,
         };
-        // By what attaches the instances to the cluster, so that they are there to take the task.
-        b.add_after(&self.id("schedule"), schedule, [ground.cluster.providers.logical_id().clone()])?;
+        // So that instances are there to take the task.
+        b.add_after(&self.id("schedule"), schedule, [ground.cluster.size.logical_id().clone()])?;
         Ok(())
     }
 

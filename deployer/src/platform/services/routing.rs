@@ -121,7 +121,8 @@ impl One<'_> {
         let checks = &self.wanted.checks;
         TargetGroup {
             vpc: self.ground.network.vpc.id(),
-            port: self.wanted.port.unwrap_or_default(),
+            // Each task is registered with its own: another one here would be another group, empty at first.
+            port: 80,
             protocol: Protocol::Http,
             version: Version::Http1,
             health: HealthCheck {

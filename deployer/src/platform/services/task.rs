@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::One;
-use crate::aws::ecs::task_definition::TaskDefinition;
 use crate::aws::ecs::task_definition::container::{Container, HealthCheck, Logs, Port};
+use crate::aws::ecs::task_definition::{TaskDefinition, versions};
 use crate::aws::iam::role::Role;
 use crate::aws::logs::log_group::LogGroup;
 use crate::aws::units::Seconds;
@@ -12,8 +12,6 @@ use crate::aws::{Handle, Text};
 use crate::config::{Architecture, Cluster};
 use crate::platform::Builder;
 
-/// What stands for the version until the first push: no image has this tag.
-const NO_VERSION: &str = ":none";
 /// Says which versions of its variables a task was given, so that new values are a new revision.
 const VERSIONS: &str = "WHARF_VARIABLES";
 
@@ -39,7 +37,7 @@ impl One<'_> {
             execution_role: Some(execution.arn()),
             task_role: Some(task.arn()),
             containers: [(self.name.to_owned(), self.container(log))].into(),
-            versions: [(self.name.to_owned(), NO_VERSION.to_owned())].into(),
+            versions: [(self.name.to_owned(), versions::newest(&self.wanted.images.tags))].into(),
             volumes: BTreeMap::new(),
             tags: b.tags(),
         }

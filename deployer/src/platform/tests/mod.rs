@@ -66,7 +66,7 @@ fn the_example_is_these_resources_and_no_others() {
     let list: Vec<String> =
         stack.resources.values().map(|resource| format!("{} {}", resource.id, resource.rules.kind)).collect();
     insta::assert_snapshot!(format!("{} resources\n{}", list.len(), list.join("\n")), @r#"
-    142 resources
+    143 resources
     cluster.capacity-provider ecs.capacity-provider
     cluster.cluster ecs.cluster
     cluster.exec-log logs.log-group
@@ -78,6 +78,7 @@ fn the_example_is_these_resources_and_no_others() {
     cluster.namespace servicediscovery.namespace
     cluster.providers ecs.cluster-capacity-providers
     cluster.schedules scheduler.group
+    cluster.size autoscaling.size
     database.host ssm.parameter
     database.instance rds.instance
     database.log-postgresql logs.log-group

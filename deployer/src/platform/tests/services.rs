@@ -21,9 +21,17 @@ fn instances_wait_for_their_way_out() {
 }
 
 #[test]
-fn until_the_first_push_a_task_definition_names_no_image_that_exists() {
+fn instances_come_when_their_provider_is_attached_and_tasks_come_after_them() {
     let stack = of(&users_config());
-    assert_eq!(at(&stack, "services.web.task-definition", "/versions/web"), ":none");
+    let after = |id: &str| get(&stack, id).after.iter().map(|id| id.as_str().to_owned()).collect::<Vec<_>>();
+    assert_eq!(after("cluster.size"), ["cluster.providers"]);
+    assert!(after("services.web.service").contains(&"cluster.size".to_owned()));
+}
+
+#[test]
+fn a_first_task_definition_takes_the_newest_image_that_counts() {
+    let stack = of(&users_config());
+    assert_eq!(at(&stack, "services.web.task-definition", "/versions/web"), "newest:v*");
     assert_eq!(at(&stack, "services.web.task-definition", "/containers/web/image/$ref"), "registry.web");
 }
 

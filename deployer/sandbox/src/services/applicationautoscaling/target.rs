@@ -63,6 +63,9 @@ pub(super) fn register(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
         target.tags = tags;
     }
     let arn = target.text("ScalableTargetARN").to_owned();
+    // What is registered is moved into the range at once.
+    let (least, most) = (target.number("MinCapacity"), target.number("MaxCapacity"));
+    crate::services::ecs::scale_into(ctx, &scaled.resource, least, most);
     match is_new {
         true => ctx.insert(target),
         false => ctx.update(KIND, &scaled.key(), |old| *old = target),

@@ -87,7 +87,7 @@ fn of(ctx: &Ctx<'_>, group: &str) -> Vec<Arc<Resource>> {
 }
 
 /// The newest activity of a group, as it is shown.
-pub(super) fn last(ctx: &Ctx<'_>, group: &str) -> Value {
+pub(crate) fn last(ctx: &Ctx<'_>, group: &str) -> Value {
     of(ctx, group).first().map(|activity| Value::Object(shown(activity))).unwrap_or_default()
 }
 

@@ -14,6 +14,7 @@ use crate::error::{ApiError, Outcome, refuse};
 use crate::input::Input;
 use crate::services::ec2;
 use crate::services::ec2::launch_template::Version;
+use crate::services::ecs;
 use crate::services::shared::{seconds, shown};
 use crate::store::Resource;
 
@@ -25,7 +26,7 @@ pub(super) fn of(ctx: &Ctx<'_>, group: &str) -> Vec<Arc<Resource>> {
 }
 
 /// Those that count: not on their way out.
-pub(super) fn active(ctx: &Ctx<'_>, group: &str) -> Vec<Arc<Resource>> {
+pub(crate) fn active(ctx: &Ctx<'_>, group: &str) -> Vec<Arc<Resource>> {
     let mut all = of(ctx, group);
     all.retain(|i| !i.text("LifecycleState").starts_with("Terminating"));
     all
@@ -34,9 +35,11 @@ pub(super) fn active(ctx: &Ctx<'_>, group: &str) -> Vec<Arc<Resource>> {
 /// How long a group takes to notice that an instance is lost, and how often it asks whether one that leaves is empty.
 const HEALTH_CHECK: Duration = Duration::from_secs(45);
 const DRAIN_CHECK: Duration = Duration::from_secs(15);
-/// ECS moves the tasks of an instance away in about this time.
+/// So long ECS has to move the tasks of an instance away.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/managed-instance-draining.html>
-const DRAINING: Duration = Duration::from_secs(120);
+const DRAINING: Duration = Duration::from_secs(48 * 60 * 60);
+/// So long other hooks wait: `HeartbeatTimeout` is not looked at.
+const HOOKED: Duration = Duration::from_secs(120);
 
 /// Launches an instance in the zone that has the fewest; answers whether it could.
 pub(super) fn launch(ctx: &mut Ctx<'_>, group: &Resource, specification: &Value, cause: &str) -> bool {
@@ -147,10 +150,11 @@ pub(crate) fn gone(ctx: &mut Ctx<'_>, id: &str) {
 /// Begins the end of a member: its tasks are moved away first, when something waits for that.
 pub(super) fn leave(ctx: &mut Ctx<'_>, group: &Resource, id: &str, cause: &str) {
     activity::begin(ctx, group, id, "Terminating EC2 instance", cause);
-    if hook::of(ctx, &group.id).is_empty() && tasks(ctx, id) == 0 {
+    let drains = ecs::drains(ctx, id);
+    if hook::of(ctx, &group.id).is_empty() && !drains {
         return end_now(ctx, id);
     }
-    let until = seconds(later(ctx.now, DRAINING));
+    let until = seconds(later(ctx.now, if drains { DRAINING } else { HOOKED }));
     ctx.update(KIND, id, |i| {
         i.set("LifecycleState", "Terminating:Wait");
         i.set("_until", until);
@@ -176,18 +180,12 @@ fn end_now(ctx: &mut Ctx<'_>, id: &str) {
     ec2::instance::terminate(ctx, id);
 }
 
-/// The tasks that ECS has on an instance.
-fn tasks(ctx: &Ctx<'_>, id: &str) -> i64 {
-    let on_it = ctx.those("ecs.container-instance", |c| c.id == id || c.text("ec2InstanceId") == id);
-    on_it.iter().map(|c| c.number("runningTasksCount") + c.number("pendingTasksCount")).sum()
-}
-
 /// Looks whether an instance that waits is empty, or has waited long enough.
 pub(super) fn drained(ctx: &mut Ctx<'_>, id: &str) {
     let Some(member) = ctx.get(KIND, id).filter(|i| i.text("LifecycleState") == "Terminating:Wait") else { return };
     let until = member.attrs.get("_until").and_then(Value::as_f64).unwrap_or_default();
     let late = seconds(ctx.now).as_f64().is_some_and(|now| now >= until);
-    if late || tasks(ctx, id) == 0 {
+    if late || !ecs::drains(ctx, id) {
         return end_now(ctx, id);
     }
     ctx.after(DRAIN_CHECK, KIND, id, "drained");

@@ -1,11 +1,11 @@
 //! EC2 Auto Scaling: groups that keep a number of instances alive. One file per noun.
 
-mod activity;
+pub(crate) mod activity;
 mod answers;
 mod balance;
 pub(crate) mod group;
 mod hook;
-mod instance;
+pub(crate) mod instance;
 mod launch;
 mod refresh;
 mod settings;

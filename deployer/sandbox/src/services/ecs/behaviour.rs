@@ -20,6 +20,8 @@ pub struct Behaviour {
     pub silent: bool,
     /// Their container health check fails.
     pub unhealthy: bool,
+    /// They go on when they are told to stop, and are killed when their stop timeout is over.
+    pub deaf: bool,
     /// Lines that they print when they start.
     pub prints: Vec<String>,
     /// What they do instead when they are started with this command (its words with spaces between), as a migration is.
@@ -41,6 +43,7 @@ fn kept(behaviour: &Behaviour) -> Value {
         "paths": behaviour.paths,
         "silent": behaviour.silent,
         "unhealthy": behaviour.unhealthy,
+        "deaf": behaviour.deaf,
         "prints": behaviour.prints,
         "commands": commands.collect::<serde_json::Map<_, _>>(),
     })
@@ -69,6 +72,7 @@ fn read(kept: &Value) -> Behaviour {
         paths: entries("paths").into_iter().filter_map(|(path, value)| Some((path, status(value)?))).collect(),
         silent: kept["silent"] == true,
         unhealthy: kept["unhealthy"] == true,
+        deaf: kept["deaf"] == true,
         prints: kept["prints"].as_array().into_iter().flatten().filter_map(|l| l.as_str().map(str::to_owned)).collect(),
         commands: entries("commands").iter().map(|(command, kept)| (command.clone(), read(kept))).collect(),
     }

@@ -197,13 +197,17 @@ fn attach(ctx: &mut Ctx<'_>, input: &Input, name: &str) -> Result<(), ApiError> 
     }
     let changed =
         cluster.items("capacityProviders").iter().filter_map(Value::as_str).ne(providers.iter().map(String::as_str));
-    let attachments: Vec<Value> = providers.iter().map(|provider| {
-        let id = crate::rng::rank(ctx.account.seed, &format!("{name}/{provider}"));
-        json!({
-            "id": format!("{id:016x}"), "type": "managed_draining", "status": if changed { "CREATING" } else { "CREATED" },
-            "details": [{"name": "capacityProviderName", "value": provider}],
+    let attachments: Vec<Value> = providers
+        .iter()
+        .map(|provider| {
+            let id = crate::rng::rank(ctx.account.seed, &format!("{name}/{provider}"));
+            let status = if is_attached(&cluster, provider) { "CREATED" } else { "CREATING" };
+            json!({
+                "id": format!("{id:016x}"), "type": "managed_draining", "status": status,
+                "details": [{"name": "capacityProviderName", "value": provider}],
+            })
         })
-    }).collect();
+        .collect();
     ctx.update(CLUSTER, name, |cluster| {
         cluster.set("capacityProviders", providers.clone());
         cluster.set("defaultCapacityProviderStrategy", strategy);
@@ -219,6 +223,12 @@ fn attach(ctx: &mut Ctx<'_>, input: &Input, name: &str) -> Result<(), ApiError> 
         super::provider::attached(ctx, &provider, name);
     }
     Ok(())
+}
+
+/// Whether a cluster has a provider, and is done with attaching it.
+pub(super) fn is_attached(cluster: &Resource, provider: &str) -> bool {
+    let of = |attachment: &Value| attachment["details"][0]["value"] == provider && attachment["status"] == "CREATED";
+    cluster.items("_attachments").iter().any(of)
 }
 
 /// A capacity provider strategy, with the defaults that AWS shows.

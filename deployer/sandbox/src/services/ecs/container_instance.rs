@@ -9,8 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::{
-    INSTANCE, PROVIDER, SERVICE_KIND, TASK, active_cluster, arn, arns, authorise_in, cluster_name, failure, invalid,
-    lifecycle, name_in, neighbours, placement, scheduler, tags,
+    INSTANCE, PROVIDER, SERVICE_KIND, TASK, active_cluster, arn, arns, authorise_in, cluster, cluster_name, daemon,
+    failure, invalid, lifecycle, name_in, neighbours, placement, scheduler, tags,
 };
 use crate::account::Ctx;
 use crate::error::Outcome;
@@ -54,14 +54,7 @@ fn join(ctx: &mut Ctx<'_>, id: &str) {
     let kind = machine.text("instanceType").to_owned();
     let Some(spec) = instance_type::spec(&kind) else { return };
     let key = ctx.account.rng.hex(32);
-    let group = machine.tags.get("aws:autoscaling:groupName").cloned().unwrap_or_default();
-    let of_group = |p: &Resource| {
-        p.text("status") == "ACTIVE"
-            && p.attrs["autoScalingGroupProvider"]["autoScalingGroupArn"]
-                .as_str()
-                .is_some_and(|arn| name_in(arn) == group)
-    };
-    let provider = ctx.those(PROVIDER, of_group).first().map(|provider| provider.id.clone());
+    let provider = provider_of(ctx, &machine, &cluster);
     // The agent and the operating system keep a part of the memory.
     let memory = spec.memory_mib - spec.memory_mib / 20;
     let zone = machine.attrs["placement"]["availabilityZone"].clone();
@@ -103,6 +96,22 @@ fn join(ctx: &mut Ctx<'_>, id: &str) {
     scheduler::wake_cluster(ctx, &cluster);
 }
 
+/// The capacity provider of a machine's group, as far as the cluster has it by now: an instance that registers earlier
+/// belongs to none, and stays so.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/asg-capacity-providers.html>
+fn provider_of(ctx: &Ctx<'_>, machine: &Resource, cluster: &str) -> Option<String> {
+    let group = machine.tags.get("aws:autoscaling:groupName")?;
+    let cluster = active_cluster(ctx, cluster).ok()?;
+    let gives = |provider: &Resource| {
+        provider.text("status") == "ACTIVE"
+            && provider.attrs["autoScalingGroupProvider"]["autoScalingGroupArn"]
+                .as_str()
+                .is_some_and(|arn| name_in(arn) == *group)
+            && cluster::is_attached(&cluster, &provider.id)
+    };
+    ctx.those(PROVIDER, gives).first().map(|provider| provider.id.clone())
+}
+
 /// Managed draining: the instance takes no more tasks and its own move elsewhere.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/managed-instance-draining.html>
 fn drain(ctx: &mut Ctx<'_>, id: &str) {
@@ -120,6 +129,15 @@ fn leave(ctx: &mut Ctx<'_>, id: &str) {
     }
     ctx.remove(INSTANCE, id);
     scheduler::wake_cluster(ctx, instance.text("_cluster"));
+}
+
+/// Whether a machine holds tasks that managed draining moves away before it goes.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/managed-instance-draining.html>
+pub(crate) fn drains(ctx: &Ctx<'_>, id: &str) -> bool {
+    let Some(instance) = ctx.get(INSTANCE, id) else { return false };
+    let provider = ctx.get(PROVIDER, instance.text("capacityProviderName"));
+    let managed = |p: Arc<Resource>| p.attrs["autoScalingGroupProvider"]["managedDraining"] == "ENABLED";
+    provider.is_some_and(managed) && daemon::is_held(ctx, id)
 }
 
 /// The tasks on an instance that have not ended.

@@ -84,7 +84,7 @@ pub(super) fn steady(ctx: &mut Ctx<'_>, service: &Resource) {
 /// There is no place for a task of the service.
 pub(super) fn no_place(ctx: &mut Ctx<'_>, service: &Resource, nowhere: &Nowhere) {
     let reason = match nowhere {
-        Nowhere::NoInstances => "NO_CONTAINER_INSTANCES",
+        Nowhere::NoInstances(_) => "NO_CONTAINER_INSTANCES",
         Nowhere::Taken => "PLACEMENT_CONSTRAINT",
         Nowhere::TooSmall("CPU units") => "RESOURCE:CPU",
         Nowhere::TooSmall("memory") => "RESOURCE:MEMORY",

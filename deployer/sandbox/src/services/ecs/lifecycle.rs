@@ -288,12 +288,24 @@ fn draining(ctx: &mut Ctx<'_>, task: &Resource) {
         return;
     }
     status(ctx, &task.id, "STOPPING");
-    ctx.after(STOPPED, TASK, &task.id, "stopped");
+    let killed = killed_after(ctx, task);
+    ctx.update(TASK, &task.id, |task| task.set("_killed", killed.is_some()));
+    ctx.after(killed.unwrap_or(STOPPED), TASK, &task.id, "stopped");
     emitted::task(ctx, &task.id);
+}
+
+/// When a container that does not hear is killed: after its stop timeout, which is 30 seconds where none is given.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html#container_definition_timeout>
+fn killed_after(ctx: &Ctx<'_>, task: &Resource) -> Option<Duration> {
+    let running = task.attrs.contains_key("startedAt") && task.text("stopCode") != "EssentialContainerExited";
+    let deaf = |container: &Value| running && behaviour_of(ctx, task, container).deaf;
+    let timeout = |container: Value| container["stopTimeout"].as_u64().unwrap_or(30);
+    containers(ctx, task).into_iter().filter(deaf).map(timeout).max().map(Duration::from_secs)
 }
 
 fn stopped(ctx: &mut Ctx<'_>, task: &Resource) {
     let ran = task.attrs.contains_key("startedAt");
+    let signal = if task.flag("_killed") { 137 } else { 143 };
     let at = seconds(ctx.now);
     status(ctx, &task.id, "STOPPED");
     ctx.update(TASK, &task.id, |task| {
@@ -306,9 +318,9 @@ fn stopped(ctx: &mut Ctx<'_>, task: &Resource) {
         }
         for container in task.list_mut("containers") {
             container["lastStatus"] = "STOPPED".into();
-            // Told to stop, they end by SIGTERM.
+            // Told to stop, they end by SIGTERM, or else by SIGKILL.
             if ran && container["exitCode"].is_null() {
-                container["exitCode"] = 143.into();
+                container["exitCode"] = signal.into();
             }
         }
     });

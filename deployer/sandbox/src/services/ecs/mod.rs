@@ -30,6 +30,8 @@ mod tests;
 #[cfg(test)]
 mod tests_of_events;
 #[cfg(test)]
+mod tests_of_placement;
+#[cfg(test)]
 mod tests_of_rollouts;
 #[cfg(test)]
 mod tests_over_the_wire;
@@ -50,6 +52,8 @@ use crate::weather::Bucket;
 use serde_json::{Value, json};
 
 pub(crate) use behaviour::put as put_behaviour;
+pub(crate) use container_instance::drains;
+pub(crate) use service::scale_into;
 pub(crate) use task_run::run_for;
 
 pub(crate) static SERVICE: Service = Service {

@@ -28,7 +28,8 @@ pub(super) struct Need {
 
 /// Why a task found no place, in ECS's words.
 pub(super) enum Nowhere {
-    NoInstances,
+    /// None in the cluster, or none of the capacity providers that it may use.
+    NoInstances(&'static str),
     TooSmall(&'static str),
     /// Every instance with room has a task of the service already, and may have one only.
     Taken,
@@ -37,7 +38,7 @@ pub(super) enum Nowhere {
 impl Nowhere {
     pub(super) fn words(&self) -> String {
         match self {
-            Self::NoInstances => "was unable to place a task because no container instance met all of its requirements. Reason: No Container Instances were found in your cluster. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.".to_owned(),
+            Self::NoInstances(place) => format!("was unable to place a task because no container instance met all of its requirements. Reason: No Container Instances were found in your {place}. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."),
             Self::Taken => "was unable to place a task because no container instance met all of its requirements. The closest matching container-instance encountered error \"DistinctInstance placement constraint unsatisfied.\". For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.".to_owned(),
             Self::TooSmall(what) => format!("was unable to place a task because no container instance met all of its requirements. The closest matching container-instance has insufficient {what} available. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."),
         }
@@ -74,22 +75,35 @@ pub(super) fn free(ctx: &Ctx<'_>, instance: &Resource) -> Free {
     free
 }
 
-/// The instance for a task of this group (`service:web`): enough of everything, then the zone and the instance with
-/// the fewest tasks of the group.
+/// Where a task may go, and where it should.
+#[derive(Clone, Copy)]
+pub(super) struct Rules<'a> {
+    /// Onto instances of these capacity providers; of any if there are none.
+    pub(super) providers: &'a [String],
+    /// One of the group at most on each instance.
+    pub(super) distinct: bool,
+    /// `placementStrategy`, in its order.
+    pub(super) strategy: &'a [Value],
+}
+
+/// The instance for a task of this group (`service:web`): enough of everything, then what the strategy likes best;
+/// without one the zone and the instance with the fewest tasks of the group.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-placement-strategies.html>
 pub(super) fn choose(
     ctx: &Ctx<'_>,
     cluster: &str,
-    providers: &[String],
     group: &str,
     need: Need,
-    distinct: bool,
+    rules: Rules<'_>,
 ) -> Result<Arc<Resource>, Nowhere> {
     let candidates = ctx.those(INSTANCE, |i| {
-        let provided = providers.is_empty() || providers.iter().any(|p| i.text("capacityProviderName") == p);
+        let provided =
+            rules.providers.is_empty() || rules.providers.iter().any(|p| i.text("capacityProviderName") == p);
         i.text("_cluster") == cluster && i.text("status") == "ACTIVE" && provided
     });
     if candidates.is_empty() {
-        return Err(Nowhere::NoInstances);
+        let place = if rules.providers.is_empty() { "cluster" } else { "capacity provider" };
+        return Err(Nowhere::NoInstances(place));
     }
     let mut lacking = "CPU units";
     let mut fitting = Vec::new();
@@ -102,18 +116,54 @@ pub(super) fn choose(
         } else if need.interface && free.interfaces < 1 {
             lacking = "network interfaces (RESOURCE:ENI)";
         } else {
-            fitting.push(instance);
+            fitting.push((instance, free));
         }
     }
     let alike = ctx.those(TASK, |task| task.text("group") == group && task.text("desiredStatus") == "RUNNING");
-    let in_zone = |zone: &str| alike.iter().filter(|task| task.text("availabilityZone") == zone).count();
     let on_instance = |id: &str| alike.iter().filter(|task| task.text("_instance") == id).count();
     let room = !fitting.is_empty();
     fitting
         .into_iter()
-        .filter(|i| !distinct || on_instance(&i.id) == 0)
-        .min_by_key(|i| (in_zone(i.text("_zone")), on_instance(&i.id), i.id.clone()))
+        .filter(|(i, _)| !rules.distinct || on_instance(&i.id) == 0)
+        .min_by_key(|(i, free)| (liked(rules.strategy, &alike, i, free), i.id.clone()))
+        .map(|(instance, _)| instance)
         .ok_or(if room { Nowhere::Taken } else { Nowhere::TooSmall(lacking) })
+}
+
+/// How a strategy ranks an instance: the least is the best.
+fn liked(strategy: &[Value], alike: &[Arc<Resource>], instance: &Resource, free: &Free) -> Vec<i64> {
+    let count = |test: &dyn Fn(&Resource) -> bool| {
+        i64::try_from(alike.iter().filter(|task| test(task)).count()).unwrap_or(i64::MAX)
+    };
+    let in_zone = || count(&|task| task.text("availabilityZone") == instance.text("_zone"));
+    let on_it = || count(&|task| task.text("_instance") == instance.id);
+    if strategy.is_empty() {
+        return vec![in_zone(), on_it()];
+    }
+    let rank = |one: &Value| {
+        let field = one["field"].as_str().unwrap_or_default().to_lowercase();
+        match (one["type"].as_str().unwrap_or_default(), field.as_str()) {
+            ("spread", "instanceid" | "host") => on_it(),
+            ("spread", _) => in_zone(),
+            ("binpack", "cpu") => free.cpu,
+            ("binpack", _) => free.memory,
+            // `random` is as good as any order.
+            _ => 0,
+        }
+    };
+    strategy.iter().map(rank).collect()
+}
+
+/// An instance registers within this of its launch, or never does.
+const REGISTERS: i64 = 10 * 60;
+
+/// Whether instances of a group are on their way into the cluster.
+fn coming(ctx: &Ctx<'_>, group: &Resource) -> bool {
+    let members = autoscaling::instance::active(ctx, &group.id);
+    let young = |member: &Resource| ctx.now.as_second() - member.created.as_second() < REGISTERS;
+    let due = i64::try_from(members.len()).unwrap_or(0) < group.number("DesiredCapacity");
+    let refused = autoscaling::activity::last(ctx, &group.id)["StatusCode"] == "Failed";
+    (due && !refused) || members.iter().any(|member| ctx.get(INSTANCE, &member.id).is_none() && young(member))
 }
 
 /// Managed scaling: the group grows when there is no place, within its maximum. Tells whether more is to come.
@@ -122,13 +172,11 @@ pub(super) fn grow(ctx: &mut Ctx<'_>, providers: &[String]) -> bool {
     for provider in providers {
         let Some(object) = ctx.get(PROVIDER, provider) else { continue };
         let Some(group) = container_instance::group_of(ctx, provider) else { continue };
-        let desired = group.number("DesiredCapacity");
         // What was asked for has to come first.
-        let joined =
-            container_instance::of_provider(ctx, provider).iter().filter(|i| i.text("status") == "ACTIVE").count();
-        if i64::try_from(joined).unwrap_or(0) < desired {
+        if coming(ctx, &group) {
             return true;
         }
+        let desired = group.number("DesiredCapacity");
         let managed = object.attrs["autoScalingGroupProvider"]["managedScaling"]["status"] == "ENABLED";
         if managed && desired < group.number("MaxSize") {
             autoscaling::group::set_desired(ctx, &group.id, desired + 1);

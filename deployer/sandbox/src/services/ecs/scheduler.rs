@@ -301,6 +301,8 @@ fn place(ctx: &mut Ctx<'_>, object: &Resource, current: &Resource) -> bool {
         overrides: serde_json::json!({"containerOverrides": [], "inferenceAcceleratorOverrides": []}),
         exec: object.flag("enableExecuteCommand"),
         tags,
+        strategy: object.items("placementStrategy").to_vec(),
+        distinct: false,
         service: Some((&object.id, &current.id)),
         targets: shift::targets(object, current.number("_group")),
         registries: object.items("serviceRegistries").to_vec(),

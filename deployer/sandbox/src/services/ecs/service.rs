@@ -229,6 +229,17 @@ pub(super) fn view(ctx: &Ctx<'_>, service: &Resource, with_tags: bool) -> Value 
     Value::Object(map)
 }
 
+/// Application Auto Scaling moves the count of a service (`service/shop/web`) into these bounds.
+pub(crate) fn scale_into(ctx: &mut Ctx<'_>, resource: &str, least: i64, most: i64) {
+    let Some(id) = resource.strip_prefix("service/").map(str::to_owned) else { return };
+    let Some(service) = ctx.get(SERVICE_KIND, &id).filter(|service| service.text("status") == "ACTIVE") else { return };
+    let count = service.number("desiredCount").clamp(least, most.max(least));
+    if count != service.number("desiredCount") {
+        ctx.update(SERVICE_KIND, &id, |service| service.set("desiredCount", count));
+        scheduler::wake(ctx, &id);
+    }
+}
+
 /// Adds a sentence to what has happened, the newest first.
 pub(super) fn tell(ctx: &mut Ctx<'_>, id: &str, words: &str) {
     let (event, at) = (ctx.account.rng.uuid(), seconds(ctx.now));

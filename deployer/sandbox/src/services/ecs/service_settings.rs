@@ -91,6 +91,12 @@ fn deployment(service: &mut Resource, input: &Input) -> Result<(), ApiError> {
             return Err(ApiError::not_simulated("lifecycle hooks of deployments"));
         }
         let whole = given.raw();
+        // The steps of another strategy go with it.
+        if whole["strategy"].is_string() && whole["strategy"] != settings["strategy"] {
+            for steps in ["canaryConfiguration", "linearConfiguration"] {
+                settings[steps] = Value::Null;
+            }
+        }
         for (name, value) in whole.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
             settings[name] = value.clone();
         }
@@ -103,6 +109,9 @@ fn deployment(service: &mut Resource, input: &Input) -> Result<(), ApiError> {
         ));
     }
     judge_strategy(&settings)?;
+    if let Some(settings) = settings.as_object_mut() {
+        settings.retain(|_, value| !value.is_null());
+    }
     service.set("deploymentConfiguration", settings);
     Ok(())
 }
@@ -247,22 +256,27 @@ fn network(ctx: &Ctx<'_>, service: &mut Resource, input: &Input, definition: &Re
 fn placement(service: &mut Resource, input: &Input) -> Result<(), ApiError> {
     for name in ["placementConstraints", "placementStrategy"] {
         if input.has(name) {
-            let mut all = Vec::new();
-            for item in input.objects(name) {
-                let kind = item.string("type")?;
-                if name == "placementConstraints" && kind != "distinctInstance" {
-                    return Err(ApiError::not_simulated("placement constraints other than distinctInstance"));
-                }
-                let mut one = json!({"type": kind});
-                if let Some(field) = item.opt_str("field") {
-                    one["field"] = field.into();
-                }
-                all.push(one);
-            }
-            service.set(name, all);
+            service.set(name, placed(input, name)?);
         }
     }
     Ok(())
+}
+
+/// `placementConstraints` or `placementStrategy`, as they are shown.
+pub(super) fn placed(input: &Input, name: &str) -> Result<Vec<Value>, ApiError> {
+    let mut all = Vec::new();
+    for item in input.objects(name) {
+        let kind = item.string("type")?;
+        if name == "placementConstraints" && kind != "distinctInstance" {
+            return Err(ApiError::not_simulated("placement constraints other than distinctInstance"));
+        }
+        let mut one = json!({"type": kind});
+        if let Some(field) = item.opt_str("field") {
+            one["field"] = field.into();
+        }
+        all.push(one);
+    }
+    Ok(all)
 }
 
 /// What has to stay the same for a second creation to be the first one again.

@@ -28,6 +28,10 @@ pub(super) struct New<'a> {
     pub(super) overrides: Value,
     pub(super) exec: bool,
     pub(super) tags: Tags,
+    /// How it is placed.
+    pub(super) strategy: Vec<Value>,
+    /// Beside no other of its group on one instance.
+    pub(super) distinct: bool,
     /// The service and deployment it belongs to.
     pub(super) service: Option<(&'a str, &'a str)>,
     /// Target groups with ports, and registries of private DNS.
@@ -51,8 +55,9 @@ pub(super) fn start(ctx: &mut Ctx<'_>, new: New<'_>) -> Result<Result<Arc<Resour
         Launch::Ec2 => Vec::new(),
         Launch::Providers(providers) => providers.clone(),
     };
-    let distinct = new.service.is_some_and(|(service, _)| daemon::one_each(ctx, service));
-    let instance = match placement::choose(ctx, new.cluster, &providers, &new.group, need, distinct) {
+    let distinct = new.distinct || new.service.is_some_and(|(service, _)| daemon::one_each(ctx, service));
+    let rules = placement::Rules { providers: &providers, distinct, strategy: &new.strategy };
+    let instance = match placement::choose(ctx, new.cluster, &new.group, need, rules) {
         Ok(instance) => instance,
         Err(nowhere) => return Ok(Err(nowhere)),
     };

@@ -4,7 +4,9 @@
 use serde_json::{Value, json};
 
 use super::task::{self, Launch, New};
-use super::{active_cluster, arn, authorise_in, cluster_name, definition, invalid, lifecycle, placement, tags};
+use super::{
+    active_cluster, arn, authorise_in, cluster_name, definition, invalid, lifecycle, placement, service_settings, tags,
+};
 use crate::account::Ctx;
 use crate::authorise::Grant;
 use crate::error::{ApiError, Outcome, refuse};
@@ -73,7 +75,9 @@ pub(super) fn run(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     if input.bool_or("enableECSManagedTags", false)? {
         all_tags.extend(tags::managed(&cluster, None));
     }
-    input.ignore(&["placementConstraints", "placementStrategy", "referenceId"]);
+    let strategy = service_settings::placed(input, "placementStrategy")?;
+    let distinct = !service_settings::placed(input, "placementConstraints")?.is_empty();
+    input.ignore(&["referenceId"]);
     let (mut started, mut failures) = (Vec::new(), Vec::new());
     for _ in 0..count.clamp(1, 10) {
         let launch = if providers.is_empty() { Launch::Ec2 } else { Launch::Providers(providers.clone()) };
@@ -87,13 +91,15 @@ pub(super) fn run(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
             overrides: overrides.clone(),
             exec,
             tags: all_tags.clone(),
+            strategy: strategy.clone(),
+            distinct,
             service: None,
             targets: Vec::new(),
             registries: Vec::new(),
         };
         match task::start(ctx, new)? {
             Ok(task) => started.push(task::view(&task, true)),
-            Err(placement::Nowhere::NoInstances) => {
+            Err(placement::Nowhere::NoInstances(_)) => {
                 return Err(invalid("No Container Instances were found in your cluster."));
             }
             Err(placement::Nowhere::Taken) => {
@@ -160,6 +166,8 @@ pub(crate) fn run_for(
             overrides: json!({}),
             exec: parameters["EnableExecuteCommand"] == true,
             tags: Tags::new(),
+            strategy: Vec::new(),
+            distinct: false,
             service: None,
             targets: Vec::new(),
             registries: Vec::new(),

@@ -52,9 +52,6 @@ fn inputs(group: &Sdk, wanted: Option<&AutoScalingGroup>, tags: tags::Tags) -> A
         launch_template: Out::known(template.and_then(|t| t.launch_template_id()).unwrap_or_default()),
         launch_template_version: Out::known(template.and_then(|t| t.version()).unwrap_or_default()),
         subnets: list(group.vpc_zone_identifier()).into_iter().map(Out::known).collect(),
-        min: group.min_size().unwrap_or_default(),
-        max: group.max_size().unwrap_or_default(),
-        desired: group.desired_capacity().unwrap_or_default(),
         health_checks: list(group.health_check_type()),
         health_check_grace: Seconds(group.health_check_grace_period().unwrap_or_default()),
         cooldown: Seconds(group.default_cooldown().unwrap_or_default()),
@@ -91,25 +88,32 @@ fn leaves(member: &Instance) -> bool {
     member.lifecycle_state().is_some_and(|state| state.as_str().starts_with("Terminating"))
 }
 
-/// In a run: a group is ready when it has the instances that it is to have, and replaces none of them. Why it does
-/// not get there, its activities tell.
+/// In a run: a group is ready when it has the instances that it is to have, and replaces none of them.
 pub(super) async fn settle(aws: &Aws, found: &mut Found<AutoScalingGroup>, group: &Sdk) -> Result<(), CallError> {
-    if found.health != Health::Ready || found.identity == Identity::Foreign {
-        return Ok(());
-    }
-    let serving = |member: &&Instance| member.lifecycle_state() == Some(&LifecycleState::InService);
-    let there = group.instances().iter().filter(serving).count();
-    let desired = usize::try_from(found.inputs.desired).unwrap_or_default();
-    if there < desired {
-        let mut what = format!("{there} of {desired} instances in service");
-        if let Some(why) = failure(aws, &found.physical).await? {
-            what = format!("{what}: {why}");
+    if found.health == Health::Ready && found.identity != Identity::Foreign {
+        found.health = filled(aws, group).await?;
+        if found.health == Health::Ready
+            && let Some(what) = replacing(aws, &found.physical).await?
+        {
+            found.health = Health::Settling(what);
         }
-        found.health = Health::Settling(what);
-    } else if let Some(what) = replacing(aws, &found.physical).await? {
-        found.health = Health::Settling(what);
     }
     Ok(())
+}
+
+/// Whether a group has the instances that it is to have. Why it does not get there, its activities tell.
+pub(in crate::aws::autoscaling) async fn filled(aws: &Aws, group: &Sdk) -> Result<Health, CallError> {
+    let serving = |member: &&Instance| member.lifecycle_state() == Some(&LifecycleState::InService);
+    let there = group.instances().iter().filter(serving).count();
+    let desired = usize::try_from(group.desired_capacity().unwrap_or_default()).unwrap_or_default();
+    if there >= desired {
+        return Ok(Health::Ready);
+    }
+    let mut what = format!("{there} of {desired} instances in service");
+    if let Some(why) = failure(aws, group.auto_scaling_group_name().unwrap_or_default()).await? {
+        what = format!("{what}: {why}");
+    }
+    Ok(Health::Settling(what))
 }
 
 /// Why the last activity failed, if it did.

@@ -18,12 +18,17 @@ pub(super) fn to_sdk(group: &str, tags: &Tags, propagate: bool) -> Vec<Tag> {
 }
 
 /// Tags as an answer has them.
-pub(super) fn read(tags: &[TagDescription]) -> Tags {
+pub(in crate::aws::autoscaling) fn read(tags: &[TagDescription]) -> Tags {
     tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()))).collect()
 }
 
 /// Writes these tags.
-pub(super) async fn write(aws: &Aws, group: &str, tags: &Tags, propagate: bool) -> Result<(), CallError> {
+pub(in crate::aws::autoscaling) async fn write(
+    aws: &Aws,
+    group: &str,
+    tags: &Tags,
+    propagate: bool,
+) -> Result<(), CallError> {
     let tags = to_sdk(group, tags, propagate);
     let send = || aws.autoscaling.create_or_update_tags().set_tags(Some(tags.clone())).send();
     aws.call("autoscaling:CreateOrUpdateTags", group, send).await.map(drop)

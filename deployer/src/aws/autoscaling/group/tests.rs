@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use wharf_engine::{Health, Value};
+use wharf_engine::Value;
 use wharf_sandbox::{Sandbox, Weather};
 
 use super::*;
+use crate::aws::autoscaling::size::GroupSize;
 use crate::aws::call::CallError;
 use crate::aws::ec2::launch_template::{LaunchTemplate, RootVolume};
 use crate::aws::ec2::security_group::SecurityGroup;
@@ -25,13 +26,13 @@ fn tags(value: &str) -> Tags {
 }
 
 /// All that a group stands on.
-struct Place {
+pub(in crate::aws::autoscaling) struct Place {
     subnets: [Made; 2],
-    template: Made,
-    wanted: LaunchTemplate,
+    pub(in crate::aws::autoscaling) template: Made,
+    pub(in crate::aws::autoscaling) wanted: LaunchTemplate,
 }
 
-async fn place(world: &World) -> Place {
+pub(in crate::aws::autoscaling) async fn place(world: &World) -> Place {
     let cidr = "10.0.0.0/16".to_owned();
     let vpc = Vpc { cidr, dns_support: true, dns_hostnames: true, tags: Tags::new() };
     let vpc = world.create("network.vpc", &vpc).await;
@@ -81,14 +82,11 @@ async fn place(world: &World) -> Place {
     Place { subnets: [a, b], template, wanted }
 }
 
-fn group(place: &Place) -> AutoScalingGroup {
+pub(in crate::aws::autoscaling) fn group(place: &Place) -> AutoScalingGroup {
     AutoScalingGroup {
         launch_template: out(&place.template, "id"),
         launch_template_version: out(&place.template, "version"),
         subnets: place.subnets.iter().map(|subnet| out(subnet, "id")).collect(),
-        min: 2,
-        max: 4,
-        desired: 2,
         health_checks: vec!["EC2".to_owned()],
         health_check_grace: Seconds(120),
         cooldown: Seconds(300),
@@ -103,15 +101,22 @@ fn group(place: &Place) -> AutoScalingGroup {
     }
 }
 
-fn members(world: &World) -> Vec<String> {
+pub(in crate::aws::autoscaling) fn size(group: &Made) -> GroupSize {
+    GroupSize { group: out(group, "name"), min: 2, max: 4, desired: 2 }
+}
+
+/// A group with two instances, as it is then.
+async fn filled(world: &World, place: &Place) -> Made {
+    let made = world.create("cluster.group", &group(place)).await;
+    world.create("cluster.size", &size(&made)).await;
+    world.find::<AutoScalingGroup>(&made.id).await.unwrap()
+}
+
+pub(in crate::aws::autoscaling) fn members(world: &World) -> Vec<String> {
     let all = world.sandbox.resources();
     let mut ids: Vec<String> = all.iter().filter(|r| r.kind == "autoscaling.instance").map(|r| r.id.clone()).collect();
     ids.sort();
     ids
-}
-
-fn desired(found: &Made) -> Option<String> {
-    found.inputs.get("desired").and_then(Value::as_text)
 }
 
 #[tokio::test(start_paused = true)]
@@ -119,12 +124,10 @@ async fn a_group_lives_from_creation_to_deletion_with_its_instances() {
     let world = World::calm().await;
     let place = place(&world).await;
     let wanted = group(&place);
-    let made = world.create("cluster.group", &wanted).await;
+    let made = filled(&world, &place).await;
     assert_eq!(members(&world).len(), 2);
     let changed = AutoScalingGroup {
         subnets: vec![out(&place.subnets[0], "id")],
-        min: 1,
-        max: 6,
         health_checks: vec!["EBS".to_owned(), "EC2".to_owned()],
         health_check_grace: Seconds(60),
         cooldown: Seconds(60),
@@ -152,7 +155,7 @@ async fn a_group_lives_from_creation_to_deletion_with_its_instances() {
 async fn a_new_version_of_the_template_replaces_every_instance_the_protected_ones_too() {
     let world = World::calm().await;
     let mut place = place(&world).await;
-    let made = world.create("cluster.group", &group(&place)).await;
+    let made = filled(&world, &place).await;
     let before = members(&world);
     let larger = LaunchTemplate { instance_type: "m7g.xlarge".to_owned(), ..place.wanted.clone() };
     place.template = world.update(&place.template, &larger).await;
@@ -169,7 +172,7 @@ async fn a_new_version_of_the_template_replaces_every_instance_the_protected_one
 async fn a_replacement_that_was_cut_short_shows_as_a_difference() {
     let world = World::calm().await;
     let mut place = place(&world).await;
-    let made = world.create("cluster.group", &group(&place)).await;
+    let made = filled(&world, &place).await;
     let larger = LaunchTemplate { instance_type: "m7g.xlarge".to_owned(), ..place.wanted.clone() };
     place.template = world.update(&place.template, &larger).await;
     // The group was changed, and then whoever did that was gone.
@@ -187,55 +190,15 @@ async fn a_replacement_that_was_cut_short_shows_as_a_difference() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn how_many_there_are_is_the_autoscalers_and_its_tag_stays() {
-    let world = World::calm().await;
-    let place = place(&world).await;
-    let made = world.create("cluster.group", &group(&place)).await;
-    let name = &made.physical;
-    let set = world.aws.autoscaling.set_desired_capacity().auto_scaling_group_name(name).desired_capacity(3);
-    world.elsewhere(set.send()).await.unwrap();
-    let managed = Tags::from([("AmazonECSManaged".to_owned(), "true".to_owned())]);
-    world.elsewhere(tagging::write(&world.aws, name, &managed, true)).await.unwrap();
-    tokio::time::sleep(Duration::from_secs(60)).await;
-    let found = world.find::<AutoScalingGroup>(&made.id).await.unwrap();
-    assert_eq!(desired(&found).as_deref(), Some("3"));
-    let wanted = crate::aws::erased::to_fields(&group(&place)).unwrap();
-    assert_eq!(wharf_engine::diff(AutoScalingGroup::RULES, &wanted, &found), []);
-    // An update of something else keeps both.
-    let found = world.update(&found, &AutoScalingGroup { max: 8, ..group(&place) }).await;
-    assert_eq!(desired(&found).as_deref(), Some("3"));
-    let tags = world.sandbox.resource("autoscaling.group", name).unwrap().tags;
-    assert_eq!(tags.get("AmazonECSManaged").map(String::as_str), Some("true"));
-}
-
-#[tokio::test(start_paused = true)]
 async fn instances_get_the_users_tags_and_none_of_the_groups_identity() {
     let world = World::calm().await;
     let place = place(&world).await;
-    world.create("cluster.group", &group(&place)).await;
+    filled(&world, &place).await;
     let all = world.sandbox.resources();
     for instance in all.iter().filter(|r| r.kind == "ec2.instance") {
         let get = |key: &str| instance.tags.get(key).map(String::as_str);
         assert_eq!((get("team"), get("wharf:stack"), get("wharf:id")), (Some("a"), Some("shop"), None));
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_group_that_gets_no_instances_says_why() {
-    let world = World::calm().await;
-    let mut place = place(&world).await;
-    let key = world.key_for("ec2.amazonaws.com").await;
-    let root = RootVolume { kms_key: Some(key), ..place.wanted.root.clone() };
-    place.template = world.update(&place.template, &LaunchTemplate { root, ..place.wanted.clone() }).await;
-    let id = wharf_engine::LogicalId::new("cluster.group").unwrap();
-    let generation = wharf_engine::Generation::from_tag("0a1b2c3d");
-    let new = New { id: &id, generation: &generation, stack: "shop", token: "t" };
-    group(&place).create(&world.aws, &new).await.unwrap();
-    tokio::time::sleep(Duration::from_secs(30)).await;
-    let query = Query { wanted: [(id.clone(), group(&place))].into(), only: Some((id, None)) };
-    let found = AutoScalingGroup::find(&world.aws, &query).await.unwrap();
-    let [Found { health: Health::Settling(what), .. }] = found.as_slice() else { panic!("{found:?}") };
-    assert!(what.starts_with("0 of 2 instances in service: ") && what.contains("Client error on launch"), "{what}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,7 +14,10 @@ use crate::aws::kind::{Changed, New};
 use crate::aws::units::Seconds;
 
 /// The groups of these names, or all.
-pub(super) async fn describe(aws: &Aws, names: Option<Vec<String>>) -> Result<Vec<Sdk>, CallError> {
+pub(in crate::aws::autoscaling) async fn describe(
+    aws: &Aws,
+    names: Option<Vec<String>>,
+) -> Result<Vec<Sdk>, CallError> {
     let on = names.iter().flatten().next().cloned().unwrap_or_default();
     let send = |token| {
         let describe = aws.autoscaling.describe_auto_scaling_groups().max_records(100);
@@ -40,7 +43,7 @@ fn lifetime(wanted: &AutoScalingGroup) -> i32 {
     wanted.max_instance_lifetime.map_or(0, |days| days.0 * DAY)
 }
 
-/// The request that creates it, with its identity, which no instance gets.
+/// The request that creates it, empty, with its identity, which no instance gets.
 pub(super) fn creation(wanted: &AutoScalingGroup, aws: &Aws, new: &New<'_>) -> Result<Create, CallError> {
     let name = new.name();
     let mut identity = new.tags(&wanted.tags);
@@ -53,9 +56,9 @@ pub(super) fn creation(wanted: &AutoScalingGroup, aws: &Aws, new: &New<'_>) -> R
         .auto_scaling_group_name(name)
         .launch_template(template(wanted)?)
         .vpc_zone_identifier(subnets(wanted)?)
-        .min_size(wanted.min)
-        .max_size(wanted.max)
-        .desired_capacity(wanted.desired.clamp(wanted.min, wanted.max.max(wanted.min)))
+        .min_size(0)
+        .max_size(0)
+        .desired_capacity(0)
         .health_check_type(wanted.health_checks.join(","))
         .health_check_grace_period(wanted.health_check_grace.0)
         .default_cooldown(wanted.cooldown.0)
@@ -81,16 +84,12 @@ pub(super) fn modification(
     let template =
         changed.any(&["launch_template", "launch_template_version"]).then(|| template(wanted)).transpose()?;
     let subnets = changed.has("subnets").then(|| subnets(wanted)).transpose()?;
-    let sizes = changed.any(&["min", "max"]);
     Ok(aws
         .autoscaling
         .update_auto_scaling_group()
         .auto_scaling_group_name(name)
         .set_launch_template(template)
         .set_vpc_zone_identifier(subnets)
-        // The desired number, which is not ours, moves between new bounds by itself.
-        .set_min_size(sizes.then_some(wanted.min))
-        .set_max_size(sizes.then_some(wanted.max))
         .set_health_check_type(checks)
         .set_health_check_grace_period(seconds("health_check_grace", wanted.health_check_grace))
         .set_default_cooldown(seconds("cooldown", wanted.cooldown))
@@ -116,7 +115,7 @@ pub(super) async fn metrics(aws: &Aws, name: &str, on: bool) -> Result<(), CallE
 const AT_ONCE: usize = 50;
 
 /// Protects the instances that there are from scale in, or no longer.
-pub(super) async fn protect(aws: &Aws, name: &str, protected: bool) -> Result<(), CallError> {
+pub(in crate::aws::autoscaling) async fn protect(aws: &Aws, name: &str, protected: bool) -> Result<(), CallError> {
     let groups = describe(aws, Some(vec![name.to_owned()])).await?;
     let members = groups.iter().flat_map(|group| group.instances());
     let stays = members.filter(|member| {

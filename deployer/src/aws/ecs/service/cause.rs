@@ -6,7 +6,7 @@ use wharf_engine::{Health, LogicalId};
 use wharf_on_image_push::cause::{self, LINES, given_up, unplaced};
 
 use crate::aws::call::{Aws, CallError};
-use crate::aws::ecs::task_definition;
+use crate::aws::ecs::{room, task_definition};
 
 /// How far the service has come with the deployment that this run began, or with the one it is at.
 pub(in crate::aws::ecs) async fn health(aws: &Aws, id: &LogicalId, service: &Sdk) -> Result<Health, CallError> {
@@ -38,7 +38,13 @@ async fn settled(aws: &Aws, service: &Sdk, deployment: &SdkDeployment) -> Result
         Some(DeploymentRolloutState::InProgress) => {
             let progress = format!("{} of {} tasks run", deployment.running_count(), deployment.desired_count());
             let trouble = match deployment.failed_tasks() {
-                0 => unplaced(service),
+                0 => match unplaced(service) {
+                    Some(text) => match room::never(aws, service).await? {
+                        Some(why) => return Ok(Health::Failed(format!("{text} {why}"))),
+                        None => Some(text),
+                    },
+                    None => None,
+                },
                 count => Some(format!("{count} failed: {}", failed(aws, service, id).await?)),
             };
             Ok(Health::Settling(trouble.map_or(progress.clone(), |trouble| format!("{progress}; {trouble}"))))
