@@ -47,7 +47,16 @@ impl Stage {
             stage.deploy("first", Wanted::Tag("v1")).await.expect("the first deployment").ending,
             Some(Ending::Settled)
         );
+        stage.instances().await;
         (stage, first)
+    }
+
+    /// Waits until as many instances are registered as the cluster has at least: the first task needs but one.
+    async fn instances(&self) {
+        let least = self.world.config.cluster.as_ref().map_or(0, |cluster| usize::from(cluster.min));
+        while self.of_kind("ecs.container-instance").len() < least {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
     }
 
     /// Applies, to the end.

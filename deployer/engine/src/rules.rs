@@ -111,6 +111,8 @@ pub struct Estimate {
     pub update: Duration,
     /// Until a deleted resource is gone.
     pub delete: Duration,
+    /// What can turn out badly long before its time is looked at at least so often while it settles.
+    pub watch: Option<Duration>,
 }
 
 impl Estimate {
@@ -122,7 +124,14 @@ impl Estimate {
             create: Duration::from_secs(create),
             update: Duration::from_secs(update),
             delete: Duration::from_secs(delete),
+            watch: None,
         }
+    }
+
+    /// The same of what can turn out badly on the way: it is looked at every so many seconds while it settles.
+    #[must_use]
+    pub const fn watched_every(self, seconds: u64) -> Self {
+        Self { watch: Some(Duration::from_secs(seconds)), ..self }
     }
 }
 

@@ -135,7 +135,6 @@ fn what_cannot_be_deployed_is_said_before_any_call() {
     for (arguments, words) in [
         (&["deploy", "shop"][..], "there is no service `shop` in the stack file"),
         (&["rollback", "shop"], "the stack file has tidy, web"),
-        (&["deploy", "tidy"], "`tidy` is a periodic task: deploying one is not built yet"),
         (&["deploy", "web", "--digest", "v1"], "`v1` is no digest"),
         (&["deploy", "web", "--digest", "sha256:0", "--tag", "v1"], "cannot be used with"),
     ] {

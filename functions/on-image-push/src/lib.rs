@@ -15,6 +15,7 @@ pub mod machine;
 pub mod one_off;
 pub mod record;
 pub mod revision;
+pub mod scaling;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -47,6 +48,7 @@ pub const NAME: &str = "on-image-push";
 struct Clients {
     ecr: aws_sdk_ecr::Client,
     ecs: aws_sdk_ecs::Client,
+    scaling: aws_sdk_applicationautoscaling::Client,
     logs: aws_sdk_cloudwatchlogs::Client,
     sns: aws_sdk_sns::Client,
 }
@@ -75,6 +77,7 @@ impl OnImagePush {
         let clients = Clients {
             ecr: aws_sdk_ecr::Client::new(config),
             ecs: aws_sdk_ecs::Client::new(config),
+            scaling: aws_sdk_applicationautoscaling::Client::new(config),
             logs: aws_sdk_cloudwatchlogs::Client::new(config),
             sns: aws_sdk_sns::Client::new(config),
         };

@@ -15,6 +15,7 @@ use crate::machine::{Command, Me, NotRun, Outcome, Read, Signal, State, Trigger,
 use crate::one_off::OneOff;
 use crate::record::{PUSH_LEASE, Record};
 use crate::revision::Revision;
+use crate::scaling;
 use crate::settings::Service;
 
 /// So much of an invocation's time is left over: Lambda ends what is late without a word.
@@ -127,6 +128,7 @@ impl<'a> Look<'a> {
                 Some(service) => ecs.explain(service, &deployment, &why).await,
                 None => why,
             }),
+            Command::Raise(least) => self.raise(least).await?,
             Command::Newest => Signal::Newest(self.newest().await?),
             Command::Publish(notices) => Signal::Published(self.function.publish(&notices).await),
             Command::Stop(_) => return Err(Broken::Stale),
@@ -165,6 +167,16 @@ impl<'a> Look<'a> {
 
     fn images(&self) -> Repository<'_> {
         Repository { ecr: &self.function.clients.ecr, name: &self.repository }
+    }
+
+    /// What AWS refuses is no reason against a rollout that has come through: an apply finds the bound as it is.
+    async fn raise(&self, least: i32) -> Result<Signal, Broken> {
+        let OnImagePush { clients, settings, .. } = self.function;
+        let raise = scaling::raise(&clients.scaling, &settings.cluster, &self.service.service, least);
+        if let Err(why) = answered(within("application-autoscaling:RegisterScalableTarget", raise).await?)? {
+            tracing::warn!(reason = why, service = self.service.service, "scaling did not get its lower bound");
+        }
+        Ok(Signal::Raised)
     }
 
     async fn newest(&self) -> Result<Option<crate::record::Push>, Broken> {

@@ -53,6 +53,10 @@ pub struct Record {
     /// Notices of what is written here that nobody was told of yet.
     #[serde(default)]
     pub untold: Vec<Notice>,
+    /// The fewest tasks that scaling may go down to, from the next rollout on that comes through: a service that stood
+    /// at no task is registered with none.
+    #[serde(default)]
+    pub lower_bound: Option<i32>,
 }
 
 /// Who is changing a service.
@@ -224,6 +228,7 @@ impl Record {
             decided: None,
             next: None,
             untold: Vec::new(),
+            lower_bound: None,
         }
     }
 

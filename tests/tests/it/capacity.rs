@@ -66,7 +66,7 @@ fn the_binary_applies_and_deploys_a_worker() {
         let output = command.output().expect("wharf can be started; `cargo build -p wharf` builds it");
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     };
-    wharf(&["apply", "--yes"]);
+    wharf(&["apply", "--yes", "--functions", "sandbox"]);
     let manifest = json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "size": 1}, "layers": []});
     let served_world = World::in_account(served.sandbox.clone(), config(WORKER));

@@ -110,9 +110,6 @@ pub(super) fn poll_interval(waited: Duration, estimate: Duration, slack: Duratio
     (waited / SHARE_OF_WAIT).max(slack / SHARE_OF_SLACK).clamp(least, Duration::from_secs(30)).min(growing)
 }
 
-/// What AWS is at that has just become something else is looked at so soon again, for so long.
-pub(super) const NEWS: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(10));
-
 /// When waiting becomes pointless.
 pub(super) fn longest_wait(estimate: Duration) -> Duration {
     estimate * 4 + Duration::from_secs(600)

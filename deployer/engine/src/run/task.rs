@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::patience::{GiveUp, NEWS, dense, longest_wait, pause, poll_interval};
+use super::patience::{GiveUp, dense, longest_wait, pause, poll_interval};
 use super::types::{Call, Class, Failure, IllegalTransition, OpId, Reply};
 use crate::diff;
 use crate::id::Generation;
@@ -61,8 +61,6 @@ struct Memory {
     waiting: Option<Duration>,
     /// How much longer than with this step and what follows it the run will be busy, by estimates.
     slack: Duration,
-    /// What it waits for, and since when that is another thing than before.
-    heard: Option<(String, Option<Duration>)>,
     glances: u32,
     /// Failures in a row, of reads and of writes: first time and number.
     failures: BTreeMap<(bool, Class), (Duration, u32)>,
@@ -262,7 +260,7 @@ fn decide(
         },
         (Goal::Created { .. } | Goal::Updated, Some(found)) => match found.health.clone() {
             Health::Failed(why) => Decision::Fail(failure(Class::Refused, format!("AWS gave up on it: {why}"))),
-            Health::Settling(what) => memory.wait(brief, now, what),
+            Health::Settling(what) => memory.watch(brief, now, what),
             Health::Ready | Health::Deleting => converge(brief, memory, now, found, outputs),
         },
     }
@@ -439,16 +437,17 @@ impl Memory {
             let hint = Some("see what AWS says about it; the next run carries on from here".to_owned());
             return Decision::Fail(Failure { hint, ..failure(Class::Busy, message) });
         }
-        let mut pause = poll_interval(waited, brief.estimate, self.slack);
-        let changed = match self.heard.take() {
-            Some((before, changed)) if before == what => changed,
-            before => before.map(|_| now),
-        };
-        if changed.is_some_and(|at| now < at + NEWS.1) {
-            pause = pause.min(NEWS.0);
-        }
-        self.heard = Some((what.clone(), changed));
+        let pause = poll_interval(waited, brief.estimate, self.slack);
         Decision::Wait { pause, since: waited, what }
+    }
+
+    /// Waits for AWS at work on something that may fail.
+    fn watch(&mut self, brief: &Brief, now: Duration, what: String) -> Decision {
+        let most = brief.rules.estimate.watch.unwrap_or(Duration::MAX);
+        match self.wait(brief, now, what) {
+            Decision::Wait { pause, since, what } => Decision::Wait { pause: pause.min(most), since, what },
+            other => other,
+        }
     }
 
     /// Waits for something that should be seen within seconds.

@@ -7,6 +7,7 @@ use aws_sdk_applicationautoscaling::types::{ScalableTarget as Sdk, SuspendedStat
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use wharf_engine::{Class, Estimate, Field, Health, Identity, Order, Outputs, Owner, Rules, Value};
+use wharf_on_image_push::scaling::bound;
 
 use super::{DIMENSION, NAMESPACE, OF_ECS, TARGETS};
 use crate::aws::call::{Aws, CallError};
@@ -169,12 +170,9 @@ pub(crate) fn grants_to_raise() -> [Grant; 2] {
 /// The call's.
 pub async fn raise(aws: &Aws, service: &str, least: i32) -> Result<(), CallError> {
     let resource = format!("service/{}/{service}", aws.scope.stack);
-    let Some(target) = one(aws, &resource).await?.filter(|target| target.min_capacity() == 0 && least > 0) else {
-        return Ok(());
-    };
+    let Some(least) = one(aws, &resource).await?.and_then(|target| bound(&target, least)) else { return Ok(()) };
     let register = || aws.applicationautoscaling.register_scalable_target().service_namespace(NAMESPACE);
-    let bounds = || register().min_capacity(least.min(target.max_capacity()));
-    let send = || bounds().resource_id(&resource).scalable_dimension(DIMENSION).send();
+    let send = || register().min_capacity(least).resource_id(&resource).scalable_dimension(DIMENSION).send();
     aws.call("application-autoscaling:RegisterScalableTarget", &resource, send).await.map(drop)
 }
 

@@ -204,7 +204,8 @@ impl Kind for Service {
         order: Order::DeleteFirst,
         protected: false,
         visible_within: std::time::Duration::from_secs(10),
-        estimate: Estimate::seconds(90, 90, 60),
+        // A deployment can fail from its first seconds on.
+        estimate: Estimate::seconds(90, 90, 60).watched_every(10),
     };
 
     async fn find(aws: &Aws, query: &Query<Self>) -> Result<Vec<Found<Self>>, CallError> {

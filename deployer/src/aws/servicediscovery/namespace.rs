@@ -6,8 +6,9 @@
 
 use aws_sdk_servicediscovery::types::{
     DnsProperties, FilterCondition, NamespaceFilter, NamespaceFilterName, NamespaceSummary as Sdk, OperationStatus,
-    OperationTargetType, PrivateDnsNamespaceChange, PrivateDnsNamespaceProperties, PrivateDnsNamespacePropertiesChange,
-    PrivateDnsPropertiesMutable, PrivateDnsPropertiesMutableChange, Soa, SoaChange,
+    OperationTargetType, OperationType, PrivateDnsNamespaceChange, PrivateDnsNamespaceProperties,
+    PrivateDnsNamespacePropertiesChange, PrivateDnsPropertiesMutable, PrivateDnsPropertiesMutableChange, Soa,
+    SoaChange,
 };
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
@@ -253,7 +254,7 @@ async fn observe(aws: &Aws, query: &Query<Namespace>, namespace: &Sdk) -> Result
     }))
 }
 
-/// A namespace that this run asked for and that is not listed yet, or a change of one that is under way.
+/// A namespace that this run asked for and that is not listed yet.
 async fn in_the_making(
     aws: &Aws,
     query: &Query<Namespace>,
@@ -262,6 +263,9 @@ async fn in_the_making(
     let (Some(wanted), Some(operation)) = (query.wanted.get(id), operation::of(aws, id).await?) else {
         return Ok(None);
     };
+    if operation.r#type() != Some(&OperationType::CreateNamespace) {
+        return Ok(None);
+    }
     let health = match operation.status() {
         Some(OperationStatus::Submitted | OperationStatus::Pending) => Health::Settling("creating".to_owned()),
         Some(OperationStatus::Fail) => {

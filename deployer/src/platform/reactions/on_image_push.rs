@@ -110,6 +110,12 @@ impl One<'_> {
             // AWS offers nothing narrower.
             Statement::allow(["ecs:DescribeTaskDefinition"]).on("*"),
             Statement::allow(["ecs:RegisterTaskDefinition"]).on(definitions.as_str()),
+            // Nor here.
+            Statement::allow(["application-autoscaling:DescribeScalableTargets"]).on("*"),
+            Statement::allow(["application-autoscaling:RegisterScalableTarget"])
+                .on(self.arn("application-autoscaling", "scalable-target/*"))
+                .when("StringEquals", "application-autoscaling:service-namespace", "ecs")
+                .when("StringEquals", "aws:ResourceTag/wharf:stack", stack),
             in_cluster(Statement::allow(["ecs:RunTask"]).on(definitions.as_str())),
             in_cluster(Statement::allow(["ecs:DescribeTasks", "ecs:StopTask"]).on(of("task"))),
             in_cluster(Statement::allow(["ecs:ListTasks"]).on("*")),

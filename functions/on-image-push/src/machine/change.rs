@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use wharf_events::{Notice, Severity, State as Standing};
 
-use super::{Change, Command, End, Failed, State, Then};
+use super::{Change, Command, End, Failed, Phase, State, Then};
 use crate::record::{Done, Holder, PUSH, Push, Record, Rollout, Status};
 
 /// Who tells.
@@ -52,9 +52,19 @@ impl State {
         self.write(next, Then::Care)
     }
 
-    /// A rollout has come through.
+    /// A rollout has come through. Where it was the first, scaling gets its lower bound before that is written down: who
+    /// dies in between leaves it to the next look.
     pub(super) fn settle(&mut self, index: usize, now: Timestamp) -> Command {
+        match self.record.lower_bound {
+            Some(least) => self.ask(Phase::Raising(index), Command::Raise(least)),
+            None => self.settled(index, now),
+        }
+    }
+
+    /// Writes down that a rollout has come through.
+    pub(super) fn settled(&mut self, index: usize, now: Timestamp) -> Command {
         let mut next = self.record.clone();
+        next.lower_bound = None;
         if let Some(rollout) = next.all_mut().nth(index) {
             rollout.status = Status::Settled;
             rollout.done.ended = Some(now);

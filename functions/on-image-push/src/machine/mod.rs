@@ -79,6 +79,8 @@ enum Phase {
     /// What runs in place of a deployment that is not shown any more.
     Placing(usize),
     Explaining(End),
+    /// A rollout has come through, and the service is kept from going back to no task.
+    Raising(usize),
     /// What runs, to end a rollout that nobody followed.
     Closing,
     Seeking,
@@ -175,6 +177,7 @@ impl State {
             (Phase::Tracing(index), Signal::Traced(traced)) => self.traced(index, traced, now),
             (Phase::Placing(index), Signal::Described(base)) => self.placed(index, base, now),
             (Phase::Explaining(end), Signal::Explained(why)) => self.fail(End { why, ..end }, now),
+            (Phase::Raising(index), Signal::Raised) => self.settled(index, now),
             (Phase::Closing, Signal::Described(base)) => self.closed(base.as_ref(), now),
             (Phase::Seeking, Signal::Newest(push)) => self.newest(push),
             (Phase::Publishing, Signal::Published(heard)) => self.published(heard),

@@ -97,6 +97,7 @@ impl State {
             next.follow(rollout);
             return self.write(next, Then::Care);
         }
+        next.lower_bound = rollout.done.count.or(next.lower_bound);
         next.follow(rollout);
         next.holder = Some(self.holder(now));
         self.resumed = false;
@@ -235,6 +236,7 @@ impl State {
         // The service may have got tasks, or lost them, since the rollout was decided.
         let (before, count) = self.before();
         let mut change = Change { revision: None, count };
+        self.record.lower_bound = count.or(self.record.lower_bound);
         if let Some(rollout) = &mut self.record.rollout {
             (rollout.done.before, rollout.done.count) = (before, count);
             change.revision = rollout.done.revision.as_ref().map(|made| made.arn.clone());

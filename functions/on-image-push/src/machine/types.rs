@@ -188,6 +188,8 @@ pub enum Signal {
     Traced(Option<Traced>),
     /// Why it failed.
     Explained(String),
+    /// The service scales no lower any more, if it scales at all.
+    Raised,
     /// The newest image with a release's tag, as if it had been pushed just now.
     Newest(Option<Push>),
     /// People were told, or could not be.
@@ -248,6 +250,8 @@ pub enum Command {
         /// What is known of it.
         why: String,
     },
+    /// See to it that the service, if it scales, keeps so many tasks at least.
+    Raise(i32),
     /// Find the newest image.
     Newest,
     /// Tell people.

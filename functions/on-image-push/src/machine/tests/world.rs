@@ -99,6 +99,8 @@ pub(super) struct World {
     revisions: Vec<Revision>,
     runs: usize,
     desired: i32,
+    /// The fewest tasks that scaling goes down to.
+    lower_bound: i32,
     rollouts: Vec<Rollout>,
     tasks: Vec<Task>,
     messages: Vec<Message>,
@@ -157,6 +159,7 @@ impl Scenario {
             revisions: vec![before],
             runs: 0,
             desired: if self.first { 0 } else { LEAST },
+            lower_bound: if self.first { 0 } else { LEAST },
             rollouts: vec![steady],
             tasks: Vec::new(),
             messages: copies.map(push).collect(),
@@ -334,6 +337,11 @@ impl World {
                 }))
             }
             Command::Explain { why, .. } => Signal::Explained(format!("explained: {why}")),
+            Command::Raise(least) => {
+                assert!(self.desired > 0, "scaling would start what is to stand at no task");
+                self.lower_bound = *least;
+                Signal::Raised
+            }
             Command::Newest => Signal::Newest(self.newest(scenario)),
             Command::Publish(notices) => {
                 self.notices.extend(notices.iter().map(|notice| notice.key.clone()));

@@ -52,6 +52,7 @@ impl World {
             );
         } else {
             assert_eq!((rollout.status, runs.image, self.desired), (Status::Settled, newest, LEAST));
+            assert_eq!(self.lower_bound, LEAST, "what runs does not scale back to no task");
             // What ran already when it was pushed is no rollout to tell of.
             let told = |phase: &str| self.notices.contains(&format!("rollout web {} {phase}", rollout.run));
             assert!(told("settled") || !told("begun"), "{:?}", self.notices);
