@@ -87,5 +87,6 @@ def others():
         yield definition
 
 
-for line in sorted([*ec2(), *kms(), *others()]):
-    print(line)
+if __name__ == "__main__":
+    for line in sorted([*ec2(), *kms(), *others()]):
+        print(line)

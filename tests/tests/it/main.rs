@@ -5,6 +5,7 @@
 mod capacity;
 mod changes;
 mod cycle;
+mod destroy;
 mod drift;
 mod emulators;
 mod failures;

@@ -13,6 +13,7 @@ mod emitted;
 mod lifecycle;
 mod neighbours;
 mod placement;
+mod protection;
 mod provider;
 mod reads;
 mod scheduler;
@@ -31,6 +32,8 @@ mod tests;
 mod tests_of_events;
 #[cfg(test)]
 mod tests_of_placement;
+#[cfg(test)]
+mod tests_of_protection;
 #[cfg(test)]
 mod tests_of_rollouts;
 #[cfg(test)]
@@ -100,8 +103,8 @@ pub(crate) static SERVICE: Service = Service {
         write("StopTask", task_run::stop),
         read_one("DescribeTasks", task::describe),
         read_one("ListTasks", task::list),
-        write("UpdateTaskProtection", task::protect),
-        read_one("GetTaskProtection", task::protection),
+        write("UpdateTaskProtection", protection::update),
+        read_one("GetTaskProtection", protection::get),
         write("ExecuteCommand", task_run::execute),
         write("TagResource", tags::tag),
         write("UntagResource", tags::untag),

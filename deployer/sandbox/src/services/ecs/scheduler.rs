@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::task::{self, Launch, New};
 use super::{
     DEPLOYMENT, INSTANCE, SERVICE_KIND, alarm, container_instance, daemon, definition, deployment, emitted, lifecycle,
-    placement, service, shift, tags,
+    placement, protection, service, shift, tags,
 };
 use crate::account::Ctx;
 use crate::services::shared::seconds;
@@ -131,9 +131,13 @@ fn settled(ctx: &Ctx<'_>, id: &str) -> bool {
     on_the_way || i64::try_from(running).unwrap_or(0) != object.number("desiredCount")
 }
 
+/// A deleted service lets its tasks go. AWS's page on protection does not say that a deletion lifts it, so it is taken
+/// not to: until it ends, a protected task keeps the service.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection.html>
 fn drain(ctx: &mut Ctx<'_>, object: &Resource) -> bool {
     let tasks = lifecycle::of_service(ctx, &object.id);
-    for task in &tasks {
+    let going: Vec<_> = tasks.iter().filter(|task| !protection::is_on(ctx, task)).cloned().collect();
+    for task in &going {
         lifecycle::end(
             ctx,
             &task.id,
@@ -234,7 +238,7 @@ fn roll(ctx: &mut Ctx<'_>, object: &Resource, current: &Resource, desired: i64) 
     // Old tasks: those that do not work first.
     let mut going = old.clone();
     going.sort_by_key(|task| (lifecycle::is_healthy(ctx, task), task.created, task.id.clone()));
-    for task in going.iter().filter(|task| !task::is_protected(ctx, task)).cloned().collect::<Vec<_>>() {
+    for task in going.iter().filter(|task| !protection::is_on(ctx, task)).cloned().collect::<Vec<_>>() {
         let well = lifecycle::is_healthy(ctx, &task);
         if well && healthy <= keep {
             continue;
@@ -267,7 +271,7 @@ fn scale(ctx: &mut Ctx<'_>, object: &Resource, current: &Resource, new: &[Arc<Re
         }
     }
     let surplus = usize::try_from(have - desired).unwrap_or(0);
-    let mut going: Vec<_> = new.iter().filter(|task| !task::is_protected(ctx, task)).cloned().collect();
+    let mut going: Vec<_> = new.iter().filter(|task| !protection::is_on(ctx, task)).cloned().collect();
     going.sort_by_key(|task| (lifecycle::is_healthy(ctx, task), std::cmp::Reverse(task.created), task.id.clone()));
     for task in going.into_iter().take(surplus) {
         lifecycle::end(
@@ -345,7 +349,8 @@ fn shift_traffic(ctx: &mut Ctx<'_>, object: &Resource, current: &Resource, desir
         .filter(|task| task.text("_deployment") != current.id)
         .collect();
     let stays = old.iter().any(|task| task.text("desiredStatus") == "RUNNING");
-    for task in old {
+    let going: Vec<_> = old.into_iter().filter(|task| !protection::is_on(ctx, task)).collect();
+    for task in going {
         lifecycle::end(
             ctx,
             &task.id,

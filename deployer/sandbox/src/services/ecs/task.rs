@@ -1,4 +1,4 @@
-//! Tasks: as they are made, shown and protected.
+//! Tasks: as they are made and shown.
 //! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html>
 
 use std::sync::Arc;
@@ -162,8 +162,13 @@ fn attach(ctx: &mut Ctx<'_>, network: &Value, task: &str, zone: &str) -> Result<
     )
 }
 
-fn find(ctx: &Ctx<'_>, cluster: &str, text: &str) -> Option<Arc<Resource>> {
+pub(super) fn find(ctx: &Ctx<'_>, cluster: &str, text: &str) -> Option<Arc<Resource>> {
     ctx.get(TASK, &name_in(text)).filter(|task| task.text("_cluster") == cluster)
+}
+
+/// The ARN of the task that a request names by its id or its ARN.
+pub(super) fn arn_of(ctx: &Ctx<'_>, cluster: &str, text: &str) -> String {
+    arn(ctx, format!("task/{cluster}/{}", name_in(text)))
 }
 
 /// The task that a write names.
@@ -171,7 +176,7 @@ pub(super) fn named(ctx: &mut Ctx<'_>, input: &Input, action: &str) -> Result<Ar
     let cluster = cluster_name(input);
     let text = input.string("task")?;
     let found = find(ctx, &cluster, &text);
-    let task_arn = arn(ctx, format!("task/{cluster}/{}", name_in(&text)));
+    let task_arn = arn_of(ctx, &cluster, &text);
     authorise_in(ctx, action, &task_arn, &cluster, found.as_ref().map(|task| &task.tags))?;
     active_cluster(ctx, &cluster)?;
     found.ok_or_else(|| invalid("The referenced task was not found."))
@@ -190,7 +195,7 @@ pub(super) fn describe(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for text in wanted {
         let task = find(ctx, &cluster, &text);
-        let task_arn = arn(ctx, format!("task/{cluster}/{}", name_in(&text)));
+        let task_arn = arn_of(ctx, &cluster, &text);
         authorise_in(ctx, "DescribeTasks", &task_arn, &cluster, task.as_ref().map(|task| &task.tags))?;
         match task {
             Some(task) => found.push(view(&task, with_tags)),
@@ -222,45 +227,4 @@ pub(super) fn list(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     });
     let all = all.map(|task| task.attrs["taskArn"].clone()).collect();
     arns(input, "taskArns", all)
-}
-
-/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection.html>
-pub(super) fn protect(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
-    let cluster = cluster_name(input);
-    let on = input.opt_bool("protectionEnabled")?.ok_or_else(|| input.missing("protectionEnabled"))?;
-    let minutes = input.opt_int("expiresInMinutes")?.unwrap_or(120);
-    let mut found = Vec::new();
-    for text in input.strings("tasks") {
-        let task_arn = arn(ctx, format!("task/{cluster}/{}", name_in(&text)));
-        authorise_in(ctx, "UpdateTaskProtection", &task_arn, &cluster, None)?;
-        let task = find(ctx, &cluster, &text).ok_or_else(|| invalid("The referenced task was not found."))?;
-        let until = ctx.now.as_second() + 60 * minutes;
-        ctx.update(TASK, &task.id, |task| task.set("_protected", if on { until } else { 0 }));
-        let mut shown = json!({"taskArn": task_arn, "protectionEnabled": on});
-        if on {
-            shown["expirationDate"] = until.into();
-        }
-        found.push(shown);
-    }
-    Ok(json!({"protectedTasks": found, "failures": []}))
-}
-
-pub(super) fn protection(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
-    let cluster = cluster_name(input);
-    let mut found = Vec::new();
-    for text in input.strings("tasks") {
-        let task_arn = arn(ctx, format!("task/{cluster}/{}", name_in(&text)));
-        authorise_in(ctx, "GetTaskProtection", &task_arn, &cluster, None)?;
-        let task = find(ctx, &cluster, &text).ok_or_else(|| invalid("The referenced task was not found."))?;
-        found.push(json!({"taskArn": task_arn, "protectionEnabled": is_protected(ctx, &task)}));
-    }
-    if found.is_empty() {
-        authorise_in(ctx, "GetTaskProtection", "*", &cluster, None)?;
-    }
-    Ok(json!({"protectedTasks": found, "failures": []}))
-}
-
-/// Whether a scale-in or rollout has to leave the task alone for now.
-pub(super) fn is_protected(ctx: &Ctx<'_>, task: &Resource) -> bool {
-    task.number("_protected") > ctx.now.as_second()
 }
