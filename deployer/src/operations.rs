@@ -5,6 +5,7 @@ mod destroy;
 mod error;
 mod exec;
 mod first_rollouts;
+mod obstacles;
 mod one_off;
 mod record;
 mod rollout;
@@ -152,6 +153,7 @@ impl Session {
             false => Vec::new(),
         };
         let plan = plan(stack, &world, last.as_ref(), options)?;
+        self.passable(&plan).await?;
         Ok(Planned { world, last, last_run, table, left, plan })
     }
 

@@ -55,6 +55,7 @@ fn own() -> Vec<Grant> {
             "dynamodb:ListTables",
             "ec2:DescribeAvailabilityZones",
             "ec2:DescribeTags",
+            "ecs:ListAccountSettings",
             "route53:ListHostedZonesByName",
             "sts:GetCallerIdentity",
         ]),

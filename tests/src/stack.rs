@@ -104,6 +104,7 @@ pub fn reach(config: &Config, sandbox: &Sandbox, transport: SharedHttpClient) ->
     Connect {
         region: config.stack.region.to_string(),
         zone: config.hosted_zone(),
+        trunking: config.counts_on_trunking(),
         names: Some(Arc::new(sandbox.clone())),
         packages: Arc::new(packages::stand_ins().expect("zips can be made")),
         transport: Some(transport),

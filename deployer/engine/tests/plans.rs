@@ -8,7 +8,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use wharf_engine::{
     Action, AllowDestroy, Drifted, Estimate, Field, Found, Generation, Health, Identity, LastApplied, LogicalId,
-    Options, Order, Outputs, Owner, Plan, PlanError, Reference, Resource, Rules, Stack, Value, World, drift,
+    Options, Order, Outputs, Owner, Plan, PlanError, Reference, Resource, Rules, Stack, Until, Value, World, drift,
     generations, plan,
 };
 
@@ -299,6 +299,18 @@ fn what_is_being_deleted_is_waited_for_and_made_again() {
     2 database [create] needs [1]
     3 unchanged, 0 kept
     "#);
+}
+
+#[test]
+fn a_name_that_somebody_elses_deletion_still_holds_is_waited_for_and_then_taken() {
+    let (stack, mut world) = (platform(), applied(&platform()));
+    let database = of(&mut world, "database");
+    (database.identity, database.health) = (Identity::Foreign, Health::Deleting);
+    let plan = plan(&stack, &world, None, &Options::default()).unwrap();
+    assert_sound(&plan);
+    let [wait, create] = plan.steps.as_slice() else { panic!("{:#?}", plan.steps) };
+    assert!(matches!(wait.action, Action::Wait { until: Until::Gone, .. }), "{wait:#?}");
+    assert!(matches!(create.action, Action::Create { .. }) && create.needs.contains(&wait.number), "{create:#?}");
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub(crate) struct Account {
     pub(crate) calls: u64,
     pub(crate) log: Vec<CallRecord>,
     pub(crate) recording: Option<Vec<Exchange>>,
+    /// Quotas that are not what a new account has, by name.
+    pub(crate) quotas: BTreeMap<&'static str, i64>,
     /// The version of the store that alarms and pollers have seen.
     pub(crate) watched: u64,
     /// The functions whose code somebody runs, see [`crate::lambda`].
@@ -52,6 +54,7 @@ impl Account {
             calls: 0,
             log: Vec::new(),
             recording: None,
+            quotas: BTreeMap::new(),
             watched: 0,
             hosted: BTreeSet::new(),
         }
@@ -72,6 +75,34 @@ impl Account {
     }
 }
 
+/// A quota that Service Quotas can change, for the whole account and region.
+/// <https://docs.aws.amazon.com/servicequotas/latest/userguide/intro.html>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quota {
+    /// How many Elastic IP addresses there may be.
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/elastic-ip-addresses-eip.html#using-instance-addressing-limit>
+    ElasticIps,
+    /// How many invocations of functions may run at once. An account that nobody has used yet may have far fewer.
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+    ConcurrentExecutions,
+}
+
+impl Quota {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::ElasticIps => "elastic-ips",
+            Self::ConcurrentExecutions => "concurrent-executions",
+        }
+    }
+
+    fn usual(self) -> i64 {
+        match self {
+            Self::ElasticIps => 5,
+            Self::ConcurrentExecutions => 1000,
+        }
+    }
+}
+
 /// What a handler and a timer work with: the account at one moment.
 pub(crate) struct Ctx<'a> {
     pub(crate) account: &'a mut Account,
@@ -85,6 +116,11 @@ impl Ctx<'_> {
     /// The ARN of who makes the call.
     pub(crate) fn caller(&self) -> String {
         self.principal.arn(self.account)
+    }
+
+    /// A quota of the account: what it was set to, or what a new account has.
+    pub(crate) fn quota(&self, quota: Quota) -> i64 {
+        self.account.quotas.get(quota.name()).copied().unwrap_or(quota.usual())
     }
 
     /// An object as it is. For rules and for objects found through others.

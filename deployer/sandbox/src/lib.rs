@@ -44,6 +44,7 @@ mod testing;
 mod weather;
 mod wire;
 
+pub use account::Quota;
 pub use authorise::Policy;
 pub use client::SandboxHttpClient;
 pub use clock::{Clock, Pace, SimClock};

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
-use crate::account::Account;
+use crate::account::{Account, Quota};
 use crate::authorise::Policy;
 use crate::client::SandboxHttpClient;
 use crate::clock::{Clock, Pace, SimClock, later};
@@ -180,6 +180,11 @@ impl Sandbox {
     /// Limits what callers may do; `None` lifts the limit.
     pub fn set_policy(&self, policy: Option<Policy>) {
         self.lock().policy = policy;
+    }
+
+    /// Sets a quota, as Service Quotas does.
+    pub fn set_quota(&self, quota: Quota, value: i64) {
+        self.lock().quotas.insert(quota.name(), value);
     }
 
     /// Asks `hook` about every call from now on, before anything happens. The hook may use this handle.

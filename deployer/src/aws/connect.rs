@@ -7,6 +7,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_ec2::types::{AvailabilityZone, AvailabilityZoneState, Filter};
+use aws_sdk_ecs::types::SettingName;
 use aws_sdk_route53::types::HostedZone as SdkZone;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
@@ -31,6 +32,8 @@ pub struct Options {
     pub endpoint_url: Option<String>,
     /// The Route 53 zone that the stack file names: it is looked for meanwhile.
     pub zone: Option<String>,
+    /// Whether the stack relies on `awsvpcTrunking`: whether it is on is looked at meanwhile.
+    pub trunking: bool,
     /// Another transport, with credentials of its own: the sandbox's.
     pub transport: Option<SharedHttpClient>,
     /// Who says who answers for a domain; unset is the domain name system where AWS itself is called, and nobody where
@@ -58,6 +61,8 @@ pub struct Connection {
     pub zones: Vec<String>,
     /// The zone that was asked for, when the account has it.
     pub zone: Option<HostedZone>,
+    /// Whether `awsvpcTrunking` is on, when that was asked for.
+    pub trunking: bool,
     /// Something else stands in for AWS.
     pub stood_in_for: bool,
 }
@@ -74,6 +79,9 @@ pub enum ConnectError {
     /// Whether there is the hosted zone is not to be had.
     #[error("cannot tell whether the account has the hosted zone {0}")]
     Zone(String, #[source] CallError),
+    /// Whether an account setting is on is not to be had.
+    #[error("cannot tell whether the account setting awsvpcTrunking is on")]
+    Trunking(#[source] CallError),
 }
 
 /// A call that is not answered within this is ambiguous. Shorter than the stack's lease.
@@ -104,6 +112,7 @@ pub async fn connect(options: &Options, observer: Observer) -> Result<Connection
     let partition = caller.split(':').nth(1).unwrap_or("aws").to_owned();
     let zones = zones.map_err(ConnectError::Zones)?;
     let zone = zone.map_err(|error| ConnectError::Zone(options.zone.clone().unwrap_or_default(), error))?;
+    let trunking = options.trunking && trunking(&aws, &account, &partition).await.map_err(ConnectError::Trunking)?;
     Ok(Connection {
         clients,
         names: names(options, &config),
@@ -114,6 +123,7 @@ pub async fn connect(options: &Options, observer: Observer) -> Result<Connection
         partition,
         zones,
         zone,
+        trunking,
         stood_in_for: stood_in_for(options, &config),
     })
 }
@@ -144,6 +154,16 @@ async fn zone(aws: &Aws, name: Option<&str>) -> Result<Option<HostedZone>, CallE
     Ok(zone.map(|zone| HostedZone { id: id(zone), name: name.to_owned() }))
 }
 
+/// Whether instances of the account carry more tasks than they have interfaces. What counts is the setting of the
+/// role with which an instance registers: the account's, unless somebody gave the role one of its own.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/container-instance-eni.html>
+async fn trunking(aws: &Aws, account: &str, partition: &str) -> Result<bool, CallError> {
+    let root = format!("arn:{partition}:iam::{account}:root");
+    let list = || aws.ecs.list_account_settings().name(SettingName::AwsvpcTrunking).effective_settings(true);
+    let answer = aws.call("ecs:ListAccountSettings", &root, || list().principal_arn(&root).send()).await?;
+    Ok(answer.settings().iter().any(|setting| setting.value() == Some("enabled")))
+}
+
 impl Connection {
     /// Where a stack would stand.
     #[must_use]
@@ -154,6 +174,7 @@ impl Connection {
             region: self.region.clone(),
             zones: self.zones.clone(),
             zone: self.zone.clone(),
+            trunking: self.trunking,
             packages: Arc::clone(&self.packages),
         }
     }

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use wharf_engine::{self as engine, Generation, LogicalId, Outputs, Rules, Value};
 
 use super::call::{Aws, CallError};
-use super::kind::{Changed, Found, Gone, Grant, Kind, Made, New, Query};
+use super::kind::{Changed, Found, Gone, Grant, Kind, Made, New, Obstacle, Query};
 use super::tags::Tags;
 
 /// Inputs by field name, as the engine has them.
@@ -32,6 +32,8 @@ pub trait AnyKind {
         wanted: Wanted,
         only: Only,
     ) -> LocalBoxFuture<'a, Result<Vec<engine::Found>, CallError>>;
+    /// See [`Kind::obstacles`].
+    fn obstacles<'a>(&'a self, aws: &'a Aws, new: Wanted) -> LocalBoxFuture<'a, Result<Vec<Obstacle>, CallError>>;
     /// See [`Kind::create`].
     fn create<'a>(
         &'a self,
@@ -85,6 +87,10 @@ fn from_fields<K: Kind>(fields: &Fields) -> Result<K, CallError> {
     serde_json::from_value(Json::Object(map)).map_err(CallError::ours)
 }
 
+fn all_from_fields<K: Kind>(wanted: &Wanted) -> Result<BTreeMap<LogicalId, K>, CallError> {
+    wanted.iter().map(|(id, fields)| Ok((id.clone(), from_fields(fields)?))).collect()
+}
+
 pub(crate) fn typed<K: Kind>(now: engine::Found) -> Result<Found<K>, CallError> {
     let inputs = from_fields(&now.inputs)?;
     let engine::Found { id, physical, identity, health, outputs, blockers, .. } = now;
@@ -113,12 +119,15 @@ impl<K: Kind> AnyKind for Erased<K> {
         only: Only,
     ) -> LocalBoxFuture<'a, Result<Vec<engine::Found>, CallError>> {
         async move {
-            let wanted = wanted.iter().map(|(id, fields)| Ok((id.clone(), from_fields(fields)?)));
-            let query = Query::<K> { wanted: wanted.collect::<Result<_, CallError>>()?, only };
+            let query = Query::<K> { wanted: all_from_fields(&wanted)?, only };
             let found = K::find(aws, &query).await?;
             found.into_iter().filter(|found| query.asks_for(&found.id)).map(untyped).collect()
         }
         .boxed_local()
+    }
+
+    fn obstacles<'a>(&'a self, aws: &'a Aws, new: Wanted) -> LocalBoxFuture<'a, Result<Vec<Obstacle>, CallError>> {
+        async move { K::obstacles(aws, &all_from_fields(&new)?).await }.boxed_local()
     }
 
     fn create<'a>(

@@ -37,8 +37,24 @@ pub trait Kind: Serialize + DeserializeOwned + Clone + fmt::Debug + 'static {
     /// Makes an existing resource the stack's by writing these identity tags.
     async fn adopt(aws: &Aws, now: &Found<Self>, identity: &Tags) -> Result<(), CallError>;
 
+    /// What stands against making these, as far as AWS tells before it is tried: a quota, a domain that leads elsewhere.
+    /// Asked only when a plan makes some, so that a plan of what stands asks nothing more; references to what does not
+    /// exist yet are unresolved.
+    async fn obstacles(_aws: &Aws, _new: &BTreeMap<LogicalId, Self>) -> Result<Vec<Obstacle>, CallError> {
+        Ok(Vec::new())
+    }
+
     /// The IAM actions that the methods above need.
     fn grants() -> Vec<Grant>;
+}
+
+/// Something that stands against making a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// The resource.
+    pub id: LogicalId,
+    /// What it is, and what to do.
+    pub why: String,
 }
 
 /// Which resources to find.

@@ -41,7 +41,7 @@ pub mod ssm;
 pub use call::{Aws, CallError, CallEvent, Clients, Lease, Observer, Scope};
 pub use connect::{ConnectError, Connection, Options, connect};
 pub use erased::{AnyKind, Only, Wanted};
-pub use kind::{Changed, Found, Gone, Grant, Kind, Made, New, Query};
+pub use kind::{Changed, Found, Gone, Grant, Kind, Made, New, Obstacle, Query};
 pub use out::{Handle, Out, Text};
 pub use tags::Tags;
 

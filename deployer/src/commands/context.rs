@@ -84,6 +84,7 @@ impl Context<'_> {
             endpoint_url: self.global.endpoint_url.clone(),
             transport: None,
             zone: None,
+            trunking: false,
             names: None,
             packages: Arc::default(),
         }
@@ -143,7 +144,8 @@ impl Context<'_> {
     /// Reads the stack file and connects to the stack's account.
     pub(super) async fn open(&self, code: Code) -> Result<Open, Stop> {
         let config = self.config()?;
-        let connect = Connect { zone: config.hosted_zone(), ..self.connect(config.stack.region.as_str()) };
+        let (zone, trunking) = (config.hosted_zone(), config.counts_on_trunking());
+        let connect = Connect { zone, trunking, ..self.connect(config.stack.region.as_str()) };
         let connect = Connect { packages: Arc::new(self.packages(&config, code)?), ..connect };
         let session = self.connected(&config, connect).await?;
         if self.in_sandbox() && !session.connection().stood_in_for {

@@ -1,4 +1,5 @@
-//! `wharf destroy`: everything the stack has goes, but what is protected.
+//! `wharf destroy`: everything the stack has goes. What is protected goes only by name; until it is said what becomes of
+//! it, nothing does.
 
 use clap::Args;
 use wharf_engine::{Options, Stack};
@@ -14,6 +15,9 @@ pub struct Arguments {
     /// Let a protected resource (the database, a key, a repository) go too: its logical id, or `all`
     #[arg(long, value_name = "ID|all")]
     pub allow_destroy: Vec<String>,
+    /// Delete the rest, and keep what is protected and what it needs
+    #[arg(long)]
+    pub keep_protected: bool,
     /// Delete the database without a last snapshot: its data is gone for good
     #[arg(long)]
     pub no_final_snapshot: bool,
@@ -25,7 +29,7 @@ pub struct Arguments {
 /// Deletes everything the stack has.
 pub(super) async fn destroy(arguments: &Arguments, context: &Context<'_>) -> Result<Done, Stop> {
     let allow_destroy = allow_destroy(&arguments.allow_destroy)?;
-    let options = Options { allow_destroy, keep_protected: true, ..Options::default() };
+    let options = Options { allow_destroy, keep_protected: arguments.keep_protected, ..Options::default() };
     let consent = Consent::ask(arguments.yes, "delete all this?", context.printer)?;
     let mut open = context.open(Code::IfAtHand).await?;
     if arguments.no_final_snapshot {

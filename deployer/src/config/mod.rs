@@ -188,6 +188,12 @@ impl Config {
         edge.zone.as_ref().map(ToString::to_string)
     }
 
+    /// Whether the capacity of the instances rests on the account setting `awsvpcTrunking`.
+    #[must_use]
+    pub fn counts_on_trunking(&self) -> bool {
+        self.cluster.as_ref().is_some_and(|cluster| cluster.trunking)
+    }
+
     /// The name that a service has outside, when it has one.
     #[must_use]
     pub fn host(&self, name: &str) -> Option<HostName> {

@@ -38,6 +38,12 @@ pub enum BuildError {
     /// The zone that the stack's names are to stand in is not there.
     #[error("there is no public Route 53 zone `{0}` in this account: make it, or write `edge.create_zone = true`")]
     Zone(String),
+    /// The account is not set as the stack file counts on.
+    #[error(
+        "`cluster.trunking = true`, but the account setting `awsvpcTrunking` is off in {0}: switch it on for all roles \
+         (`aws ecs put-account-setting-default --name awsvpcTrunking --value enabled`), or write `trunking = false`"
+    )]
+    Trunking(String),
     /// Inputs that the engine cannot hold.
     #[error("`{0}`: {1}")]
     Inputs(LogicalId, CallError),

@@ -53,6 +53,9 @@ pub(super) fn cluster(
     key: &Handle<Key>,
 ) -> Result<Cluster, BuildError> {
     let stack = config.stack.name.as_str();
+    if wanted.trunking && !site.trunking {
+        return Err(BuildError::Trunking(site.region.clone()));
+    }
     let exec_log = LogGroup {
         name: format!("/wharf/{stack}/exec"),
         retention: Some(Days(i32::from(wanted.exec_log_days))),

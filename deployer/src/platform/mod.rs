@@ -49,6 +49,8 @@ pub struct Site {
     pub zones: Vec<String>,
     /// The public Route 53 zone that the stack file names, when the account has it.
     pub zone: Option<HostedZone>,
+    /// Whether the account setting `awsvpcTrunking` is on, where the stack file counts on it.
+    pub trunking: bool,
     /// The code of the functions, as far as it is at hand.
     pub packages: Arc<Packages>,
 }

@@ -193,10 +193,15 @@ impl From<PackageError> for Failure {
 
 impl From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {
-        if let BuildError::Zones { .. } = error {
-            return Self::config(error.to_string()).hint("write fewer `zones`, or choose another region");
+        match error {
+            BuildError::Zones { .. } => {
+                Self::config(error.to_string()).hint("write fewer `zones`, or choose another region")
+            }
+            BuildError::Zone(_) | BuildError::Trunking(_) => Self::config(error.to_string()),
+            BuildError::Id(_) | BuildError::Twice(_) | BuildError::Inputs(..) => {
+                Self::ours("the stack file is good, but no stack can be made of it").because(&error)
+            }
         }
-        Self::ours("the stack file is good, but no stack can be made of it").because(&error)
     }
 }
 
@@ -216,7 +221,10 @@ impl From<operations::Error> for Failure {
         use operations::Error;
         match error {
             Error::Connect(
-                ConnectError::Identity(ref call) | ConnectError::Zones(ref call) | ConnectError::Zone(_, ref call),
+                ConnectError::Identity(ref call)
+                | ConnectError::Zones(ref call)
+                | ConnectError::Zone(_, ref call)
+                | ConnectError::Trunking(ref call),
             )
             | Error::Sweep(ref call) => {
                 let hint = call.hint.clone();

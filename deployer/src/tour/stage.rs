@@ -77,6 +77,7 @@ impl Tour<'_> {
         let connect = Connect {
             region: self.config.stack.region.to_string(),
             zone: self.config.hosted_zone(),
+            trunking: self.config.counts_on_trunking(),
             transport: Some(SharedHttpClient::new(self.sandbox.http_client())),
             names: Some(Arc::new(self.sandbox.clone())),
             packages: Arc::new(packages),

@@ -84,7 +84,8 @@ fn a_platform_in_use_goes_in_one_pass_and_boto3_finds_nothing_but_what_was_named
         let stage = in_use(world).await;
         let stands = seen(&stage.world.sandbox);
         // What AWS made by itself is there, so that it could be left.
-        for made in ["/aws/ecs/containerinsights/", "/aws/rds/instance/", ":alarm:TargetTracking-", ":task-definition/"] {
+        for made in ["/aws/ecs/containerinsights/", "/aws/rds/instance/", ":alarm:TargetTracking-", ":task-definition/"]
+        {
             assert!(stands.iter().any(|line| line.contains(made)), "no {made} in {stands:#?}");
         }
         let applied = destroyed(&stage.world).await;

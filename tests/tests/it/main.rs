@@ -2,6 +2,7 @@
 
 #![expect(clippy::panic, clippy::expect_used, reason = "tests")]
 
+mod blockers;
 mod capacity;
 mod changes;
 mod cycle;

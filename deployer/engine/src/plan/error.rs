@@ -94,6 +94,16 @@ pub enum Blocker {
         /// AWS's reason, and what to do.
         why: String,
     },
+    /// AWS would refuse to make something, or it could never work.
+    #[error("`{id}`: {kind} cannot be made: {why}")]
+    Hopeless {
+        /// The resource.
+        id: LogicalId,
+        /// Its kind.
+        kind: &'static str,
+        /// What stands against it, and what to do.
+        why: String,
+    },
 }
 
 fn join(items: &[impl ToString], with: &str) -> String {

@@ -63,7 +63,10 @@ impl<'a> Matches<'a> {
             all.strays.extend(alive.map(|found| gone(found, Some(Gone::Duplicate))));
 
             for foreign in of_kind.filter(|found| !is_ours(found)) {
-                if all.chosen[number].is_some() || !may_adopt(&resource.id) {
+                if foreign.health == Health::Deleting {
+                    // Somebody deleted it: as soon as AWS is done with that, the name is free.
+                    all.strays.push(gone(foreign, None));
+                } else if all.chosen[number].is_some() || !may_adopt(&resource.id) {
                     all.foreign[number].get_or_insert(foreign);
                 } else {
                     all.chosen[number] = Some(foreign);

@@ -4,6 +4,8 @@
 //! Whether the world asks the zone at all is found out first: in a zone that no registrar names, AWS would look for
 //! three days.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_acm::types::CertificateDetail;
 use serde::{Deserialize, Serialize};
 use wharf_engine::{Estimate, Field, Generation, Health, Identity, LogicalId, Order, Outputs, Owner, Rules, Value};
@@ -11,7 +13,7 @@ use wharf_engine::{Estimate, Field, Generation, Health, Identity, LogicalId, Ord
 use super::certificate::RequestedCertificate;
 use super::list::{self, Listed};
 use crate::aws::call::{Aws, CallError};
-use crate::aws::kind::{Changed, Found, Gone, Grant, Kind, Made, New, Query};
+use crate::aws::kind::{Changed, Found, Gone, Grant, Kind, Made, New, Obstacle, Query};
 use crate::aws::out::{Handle, Out};
 use crate::aws::route53::delegation;
 use crate::aws::route53::record::RecordName;
@@ -68,6 +70,20 @@ impl Kind for IssuedCertificate {
         }
         let ours = list::ours(aws, query.only_physical()).await?;
         Ok(ours.iter().filter_map(observe).collect())
+    }
+
+    /// Nobody would ever see the records of a zone that the world does not ask.
+    async fn obstacles(aws: &Aws, new: &BTreeMap<LogicalId, Self>) -> Result<Vec<Obstacle>, CallError> {
+        let mut found = Vec::new();
+        for (id, certificate) in new {
+            // A zone that is still to be made cannot be delegated yet.
+            let Some(Ok(zone)) = certificate.zone.as_ref().map(Out::get) else { continue };
+            if let Some(error) = delegation::missing(aws, zone).await? {
+                let why = [Some(error.message), error.hint].into_iter().flatten().collect::<Vec<_>>().join(": ");
+                found.push(Obstacle { id: id.clone(), why });
+            }
+        }
+        Ok(found)
     }
 
     async fn create(&self, aws: &Aws, new: &New<'_>) -> Result<Made, CallError> {

@@ -1,12 +1,16 @@
 //! An Elastic IP address. <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/elastic-ip-addresses-eip.html>
 
+use std::collections::BTreeMap;
+
 use aws_sdk_ec2::types::{Address, DomainType, ResourceType};
 use serde::{Deserialize, Serialize};
-use wharf_engine::{Estimate, Field, Health, Order, Outputs, Owner, Rules, Value};
+use wharf_engine::{Estimate, Field, Health, LogicalId, Order, Outputs, Owner, Rules, Value};
 
 use super::{filters, tagging};
 use crate::aws::call::{Aws, CallError};
-use crate::aws::kind::{Changed, Found, Gone, Grant, Kind, Made, New, OF_THIS_STACK, Query, TAGGED_WITH_THIS_STACK};
+use crate::aws::kind::{
+    Changed, Found, Gone, Grant, Kind, Made, New, OF_THIS_STACK, Obstacle, Query, TAGGED_WITH_THIS_STACK,
+};
 use crate::aws::out::{Handle, Out};
 use crate::aws::tags::Tags;
 
@@ -35,6 +39,10 @@ impl Handle<ElasticIp> {
     }
 }
 
+/// The account attribute that says how many there may be.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeAccountAttributes.html>
+const QUOTA: &str = "vpc-max-elastic-ips";
+
 impl Kind for ElasticIp {
     const RULES: &'static Rules = &Rules {
         kind: "ec2.elastic-ip",
@@ -50,6 +58,30 @@ impl Kind for ElasticIp {
         let send = || aws.ec2.describe_addresses().set_filters(Some(filters.clone())).send();
         let answer = aws.call("ec2:DescribeAddresses", "", send).await?;
         Ok(answer.addresses().iter().filter_map(|address| observe(aws, address)).collect())
+    }
+
+    /// An account has few of them, and everybody's count.
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/elastic-ip-addresses-eip.html#using-instance-addressing-limit>
+    async fn obstacles(aws: &Aws, new: &BTreeMap<LogicalId, Self>) -> Result<Vec<Obstacle>, CallError> {
+        let Some(first) = new.keys().next() else { return Ok(Vec::new()) };
+        let all = || aws.ec2.describe_addresses().send();
+        let asked = || aws.ec2.describe_account_attributes().attribute_names(QUOTA.into()).send();
+        let (all, quota) = futures::try_join!(
+            aws.call("ec2:DescribeAddresses", "", all),
+            aws.call("ec2:DescribeAccountAttributes", "", asked)
+        )?;
+        let quota = quota.account_attributes().iter().find(|one| one.attribute_name() == Some(QUOTA));
+        let quota = quota.and_then(|one| one.attribute_values().first()?.attribute_value()?.parse::<usize>().ok());
+        // Those that AWS holds for its own gateways are not the account's.
+        let have = all.addresses().iter().filter(|one| one.service_managed().is_none()).count();
+        let Some(quota) = quota.filter(|quota| have + new.len() > *quota) else { return Ok(Vec::new()) };
+        let why = format!(
+            "this needs {} more Elastic IP addresses, and the account has {have} of the {quota} that it may have in {}: \
+             release some, or raise the quota \"EC2-VPC Elastic IPs\" (L-0263D0A3) in Service Quotas",
+            new.len(),
+            aws.scope.region
+        );
+        Ok(vec![Obstacle { id: first.clone(), why }])
     }
 
     async fn create(&self, aws: &Aws, new: &New<'_>) -> Result<Made, CallError> {
@@ -82,7 +114,7 @@ impl Kind for ElasticIp {
     fn grants() -> Vec<Grant> {
         const ADDRESS: &[&str] = &["arn:{partition}:ec2:{region}:{account}:elastic-ip/*"];
         let own = [
-            Grant::read(&["ec2:DescribeAddresses"]),
+            Grant::read(&["ec2:DescribeAddresses", "ec2:DescribeAccountAttributes"]),
             Grant::write(&["ec2:AllocateAddress"], ADDRESS).when(TAGGED_WITH_THIS_STACK),
             Grant::write(&["ec2:ReleaseAddress"], ADDRESS).when(OF_THIS_STACK),
         ];

@@ -212,7 +212,10 @@ impl Kind for Service {
         let services = match (query.only_physical(), query.only_id().and_then(|id| query.wanted.get(id))) {
             (Some(name), _) => running::described(aws, vec![name.to_owned()]).await?,
             (None, Some(wanted)) => running::described(aws, vec![wanted.name.clone()]).await?,
-            (None, None) => running::services(aws).await?,
+            (None, None) => {
+                let names: Vec<&str> = query.wanted.values().map(|wanted| wanted.name.as_str()).collect();
+                running::services_and(aws, &names).await?
+            }
         };
         let mut all = Vec::new();
         for service in &services {

@@ -11,13 +11,15 @@ use std::collections::BTreeMap;
 
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
-use wharf_engine::{Estimate, Field, Order, Outputs, Owner, Rules};
+use wharf_engine::{Estimate, Field, LogicalId, Order, Outputs, Owner, Rules};
 
 use super::permission::{self, Permission};
 use super::{arn, prefix, tagging};
 use crate::aws::call::{Aws, CallError};
 use crate::aws::iam::role::RoleArn;
-use crate::aws::kind::{Changed, Found, Gone, Grant, Kind, Made, New, OF_THIS_STACK, Query, TAGGED_WITH_THIS_STACK};
+use crate::aws::kind::{
+    Changed, Found, Gone, Grant, Kind, Made, New, OF_THIS_STACK, Obstacle, Query, TAGGED_WITH_THIS_STACK,
+};
 use crate::aws::logs::log_group::LogGroupName;
 use crate::aws::out::{Handle, Out, Text};
 use crate::aws::tags::Tags;
@@ -96,6 +98,9 @@ impl Handle<Function> {
     }
 }
 
+/// So many of an account's concurrent executions cannot be reserved.
+const KEPT_UNRESERVED: i32 = 100;
+
 impl Kind for Function {
     const RULES: &'static Rules = &Rules {
         kind: "lambda.function",
@@ -135,6 +140,30 @@ impl Kind for Function {
         };
         let found = names.iter().map(|name| observe::observe(aws, query, name));
         Ok(try_join_all(found).await?.into_iter().flatten().collect())
+    }
+
+    /// What a function reserves is taken from what the account has, of which Lambda keeps some for the others.
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html>
+    async fn obstacles(aws: &Aws, new: &BTreeMap<LogicalId, Self>) -> Result<Vec<Obstacle>, CallError> {
+        let reserving = new.iter().filter_map(|(id, function)| Some((id, function.concurrency.filter(|n| *n > 0)?)));
+        let reserving: Vec<_> = reserving.collect();
+        let Some((first, _)) = reserving.first() else { return Ok(Vec::new()) };
+        let send = || aws.lambda.get_account_settings().send();
+        let answer = aws.call("lambda:GetAccountSettings", "", send).await?;
+        let Some(limit) = answer.account_limit() else { return Ok(Vec::new()) };
+        let wanted: i32 = reserving.iter().map(|(_, concurrency)| concurrency).sum();
+        let (all, free) = (limit.concurrent_executions(), limit.unreserved_concurrent_executions().unwrap_or_default());
+        if free - wanted >= all.min(KEPT_UNRESERVED) {
+            return Ok(Vec::new());
+        }
+        let why = format!(
+            "the stack's functions reserve {wanted} concurrent executions, and of the account's {all} in {} only {free} \
+             are unreserved, of which Lambda keeps {} for functions without a reservation: raise the quota \
+             \"Concurrent executions\" (L-B99A9384) in Service Quotas",
+            aws.scope.region,
+            all.min(KEPT_UNRESERVED)
+        );
+        Ok(vec![Obstacle { id: (*first).clone(), why }])
     }
 
     /// What a new function cannot be given yet, [`Kind::update`] gives it when it has settled.
@@ -189,6 +218,7 @@ impl Kind for Function {
         vec![
             // What lists the tags shows them with the function.
             Grant::read(&[
+                "lambda:GetAccountSettings",
                 "lambda:GetFunction",
                 "lambda:GetFunctionEventInvokeConfig",
                 "lambda:GetPolicy",

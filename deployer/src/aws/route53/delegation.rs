@@ -50,14 +50,26 @@ pub async fn of(aws: &Aws, domain: &str, servers: &[String]) -> Delegation {
 /// # Errors
 /// It does not, with the servers that the registrar has to name.
 pub(crate) async fn demand(aws: &Aws, zone: &str) -> Result<(), CallError> {
+    missing(aws, zone).await?.map_or(Ok(()), Err)
+}
+
+/// What to say of a zone that the world does not ask; none when it does, or when that cannot be found out from here.
+///
+/// # Errors
+/// AWS did not answer.
+pub(crate) async fn missing(aws: &Aws, zone: &str) -> Result<Option<CallError>, CallError> {
     let send = || aws.route53.get_hosted_zone().id(zone).send();
-    let answer = aws.call("route53:GetHostedZone", zone, send).await?;
-    let Some(servers) = answer.delegation_set().map(|set| set.name_servers().to_vec()) else { return Ok(()) };
+    let answer = match aws.call("route53:GetHostedZone", zone, send).await {
+        // What is to stand in it says so.
+        Err(error) if error.class == wharf_engine::Class::Missing => return Ok(None),
+        answer => answer?,
+    };
+    let Some(servers) = answer.delegation_set().map(|set| set.name_servers().to_vec()) else { return Ok(None) };
     let name = answer.hosted_zone().map(|zone| zone.name().trim_end_matches('.').to_owned()).unwrap_or_default();
-    match of(aws, &name, &servers).await {
-        Delegation::NotAsked { instead } => Err(not_asked(&name, &servers, &instead)),
-        Delegation::Asked | Delegation::Unknown => Ok(()),
-    }
+    Ok(match of(aws, &name, &servers).await {
+        Delegation::NotAsked { instead } => Some(not_asked(&name, &servers, &instead)),
+        Delegation::Asked | Delegation::Unknown => None,
+    })
 }
 
 /// What to say of a zone that the world does not ask.

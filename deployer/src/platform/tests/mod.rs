@@ -19,6 +19,7 @@ fn site() -> Site {
         region: "us-east-1".to_owned(),
         zones: ["us-east-1a", "us-east-1b", "us-east-1c"].map(str::to_owned).into(),
         zone: Some(HostedZone { id: "Z0123456789ABCDEFGHIJ".to_owned(), name: "example.com".to_owned() }),
+        trunking: true,
         packages: Default::default(),
     }
 }

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{Noun, describe, done, tags};
-use crate::account::Ctx;
+use crate::account::{Ctx, Quota};
 use crate::authorise::Grant;
 use crate::error::{Outcome, refuse};
 use crate::input::Input;
@@ -56,7 +56,8 @@ pub(crate) fn allocate(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
         return Err(input.invalid("Domain", &Value::from(domain)));
     }
     // <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/elastic-ip-addresses-eip.html#using-instance-addressing-limit>
-    if ctx.those("ec2.elastic-ip", |a| !a.aws_made).len() >= 5 {
+    let have = ctx.those("ec2.elastic-ip", |a| !a.aws_made).len();
+    if i64::try_from(have).is_ok_and(|have| have >= ctx.quota(Quota::ElasticIps)) {
         return Err(refuse("AddressLimitExceeded", "The maximum number of addresses has been reached."));
     }
     let mut address = fresh(ctx);

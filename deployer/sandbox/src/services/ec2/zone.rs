@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::describe;
-use crate::account::Ctx;
+use crate::account::{Ctx, Quota};
 use crate::error::{ApiError, Outcome, refuse};
 use crate::input::Input;
 
@@ -107,17 +107,18 @@ pub(crate) fn describe_regions(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
 }
 
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeAccountAttributes.html>
-pub(crate) fn describe_account(_: &mut Ctx<'_>, input: &Input) -> Outcome {
-    const ATTRIBUTES: &[(&str, &str)] = &[
+pub(crate) fn describe_account(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
+    let addresses = ctx.quota(Quota::ElasticIps).to_string();
+    let attributes = [
         ("supported-platforms", "VPC"),
         ("default-vpc", "none"),
         ("max-instances", "20"),
         ("vpc-max-security-groups-per-interface", "5"),
-        ("max-elastic-ips", "5"),
-        ("vpc-max-elastic-ips", "5"),
+        ("max-elastic-ips", addresses.as_str()),
+        ("vpc-max-elastic-ips", addresses.as_str()),
     ];
     let asked = input.strings("AttributeName");
-    let found: Vec<Value> = ATTRIBUTES
+    let found: Vec<Value> = attributes
         .iter()
         .filter(|(name, _)| asked.is_empty() || asked.iter().any(|a| a == name))
         .map(|(name, value)| json!({"attributeName": name, "attributeValueSet": [{"attributeValue": value}]}))

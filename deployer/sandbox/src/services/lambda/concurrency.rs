@@ -5,17 +5,19 @@ use serde_json::{Value, json};
 
 use super::name::LATEST;
 use super::{FUNCTION, authorise, code, function_arn, invalid, name, no_such_function, work};
-use crate::account::Ctx;
+use crate::account::{Ctx, Quota};
 use crate::dispatch::nothing;
 use crate::error::{ApiError, Outcome};
 use crate::input::Input;
 use crate::store::Resource;
 
-/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
-const ACCOUNT: i64 = 1000;
-/// So much has to be left for functions without a reservation.
+/// So much has to be left for functions without a reservation, where there is as much.
 const UNRESERVED: i64 = 100;
 const STORAGE: i64 = 80_530_636_800;
+
+fn most(ctx: &Ctx<'_>) -> i64 {
+    ctx.quota(Quota::ConcurrentExecutions)
+}
 
 fn reserved(ctx: &Ctx<'_>, except: &str) -> i64 {
     ctx.all(FUNCTION).iter().filter(|function| function.id != except).map(|function| function.number("_reserved")).sum()
@@ -26,7 +28,7 @@ fn reserved(ctx: &Ctx<'_>, except: &str) -> i64 {
 pub(super) fn room(ctx: &Ctx<'_>, function: &Resource) -> bool {
     let most = match function.attrs.get("_reserved").and_then(Value::as_i64) {
         Some(reserved) => reserved,
-        None => ACCOUNT - reserved(ctx, ""),
+        None => most(ctx) - reserved(ctx, ""),
     };
     work::open(ctx, &function.id) < usize::try_from(most).unwrap_or(0)
 }
@@ -45,9 +47,10 @@ pub(super) fn put(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let wanted =
         super::within(input, "ReservedConcurrentExecutions", "reservedConcurrentExecutions", 0, i64::from(i32::MAX))?;
     let wanted = wanted.ok_or_else(|| input.missing("ReservedConcurrentExecutions"))?;
-    if ACCOUNT - reserved(ctx, &function.id) - wanted < UNRESERVED {
+    let unreserved = UNRESERVED.min(most(ctx));
+    if most(ctx) - reserved(ctx, &function.id) - wanted < unreserved {
         let message = format!(
-            "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [{UNRESERVED}]."
+            "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [{unreserved}]."
         );
         return Err(crate::error::refuse("InvalidParameterValueException", message));
     }
@@ -80,7 +83,7 @@ pub(super) fn account_settings(ctx: &mut Ctx<'_>, _: &Input) -> Outcome {
     Ok(json!({
         "AccountLimit": {
             "TotalCodeSize": STORAGE, "CodeSizeUnzipped": code::UNZIPPED, "CodeSizeZipped": code::ZIPPED,
-            "ConcurrentExecutions": ACCOUNT, "UnreservedConcurrentExecutions": ACCOUNT - reserved(ctx, ""),
+            "ConcurrentExecutions": most(ctx), "UnreservedConcurrentExecutions": most(ctx) - reserved(ctx, ""),
         },
         "AccountUsage": {"TotalCodeSize": size, "FunctionCount": functions.len()},
     }))
