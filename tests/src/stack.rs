@@ -28,6 +28,18 @@ pub fn whole_config() -> Config {
     config::load(&root().join("infra/wharf.toml")).expect("infra/wharf.toml is good").config
 }
 
+/// The same without the functions, and without what only they do.
+#[must_use]
+pub fn without_functions() -> Config {
+    let mut config = whole_config();
+    config.reactions.enabled = false;
+    if let Some(alerts) = &mut config.alerts {
+        alerts.slack = None;
+    }
+    config.services.values_mut().for_each(|service| service.before_deploy.clear());
+    config
+}
+
 /// What the user's services stand on: their stack file without cluster, edge, backups and alerts.
 #[must_use]
 pub fn users_config() -> Config {

@@ -58,13 +58,22 @@ pub struct Field {
     pub change: Change,
     /// Outputs that a change in place gives another value: who refers to one is changed after it, in the same run.
     pub renews: &'static [&'static str],
+    /// AWS takes it only of what is ready: a creation leaves it unset, and an update follows.
+    pub once_ready: bool,
 }
 
 impl Field {
     /// A field that the stack owns, compared exactly, changed in place.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self { name, owner: Owner::Stack, compare: Compare::Exact, change: Change::InPlace, renews: &[] }
+        Self {
+            name,
+            owner: Owner::Stack,
+            compare: Compare::Exact,
+            change: Change::InPlace,
+            renews: &[],
+            once_ready: false,
+        }
     }
 
     /// The same, where a change needs a new resource.
@@ -77,6 +86,12 @@ impl Field {
     #[must_use]
     pub const fn renews(self, renews: &'static [&'static str]) -> Self {
         Self { renews, ..self }
+    }
+
+    /// The same, where a creation leaves it unset and an update follows.
+    #[must_use]
+    pub const fn set_once_ready(self) -> Self {
+        Self { once_ready: true, ..self }
     }
 
     /// The same, with another owner.

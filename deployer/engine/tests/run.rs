@@ -92,6 +92,25 @@ fn what_is_created_and_ready_needs_no_read_and_lets_its_users_start() {
 }
 
 #[test]
+fn what_a_creation_leaves_unset_follows_at_the_first_look_and_what_it_set_is_looked_for_again() {
+    static TABLE: Rules = Rules { fields: &[Field::new("size"), Field::new("kept").set_once_ready()], ..THING };
+    let inputs = BTreeMap::from([("size".to_owned(), Value::Int(1)), ("kept".to_owned(), Value::Int(7))]);
+    let resource = Resource { id: id("a"), rules: &TABLE, inputs, after: BTreeSet::new() };
+    let stack = Stack { resources: BTreeMap::from([(id("a"), resource)]) };
+    for (size, updates) in [(1, true), (2, false)] {
+        let mut run = run(&stack, &World::default());
+        let op = one(&mut run, START);
+        run.reply(START, op.id, Ok(Reply::Created { physical: "a-1".to_owned(), outputs: None })).unwrap();
+        let (at, op) = next(&mut run);
+        let seen = Found { rules: &TABLE, ..found(&stack, "a", size, Health::Ready) };
+        run.reply(at, op.id, Ok(Reply::Read(vec![seen]))).unwrap();
+        let call = run.poll(at).pop().map(|op| op.call);
+        assert_eq!(matches!(call, Some(Call::Update { .. })), updates, "size {size}: {call:?}");
+        assert_eq!(call.is_none(), !updates);
+    }
+}
+
+#[test]
 fn after_a_lost_reply_nothing_is_created_again_before_it_would_be_seen() {
     let stack = stack(&[("a", None)]);
     let mut run = run(&stack, &World::default());

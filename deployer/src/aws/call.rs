@@ -16,6 +16,7 @@ use super::classes;
 use super::lambda::package::Packages;
 use super::limits::Buckets;
 use super::route53::delegation::Names;
+use super::shared_reads::SharedReads;
 use super::tag_index::TagIndex;
 
 /// What a stack's resources are looked for in.
@@ -129,6 +130,7 @@ pub struct Aws {
     run: Arc<str>,
     final_snapshots: bool,
     tag_index: Option<Arc<TagIndex>>,
+    shared_reads: Option<Arc<SharedReads>>,
     just_made: bool,
     notes: Arc<Mutex<BTreeMap<LogicalId, String>>>,
     /// Since when something has been so.
@@ -173,6 +175,7 @@ impl Aws {
             run: run.into(),
             final_snapshots: true,
             tag_index: None,
+            shared_reads: None,
             just_made: false,
             notes: Arc::default(),
             standing: Arc::default(),
@@ -215,15 +218,21 @@ impl Aws {
         Self { final_snapshots: false, ..self.clone() }
     }
 
-    /// The same for one sweep, in which tags are asked of the tagging API where that spares calls.
+    /// The same for one sweep, in which tags are asked of the tagging API where that spares calls, and reads that several
+    /// kinds need are made once.
     #[must_use]
     pub fn sweeping(&self) -> Self {
-        Self { tag_index: Some(Arc::default()), ..self.clone() }
+        Self { tag_index: Some(Arc::default()), shared_reads: Some(Arc::default()), ..self.clone() }
     }
 
     /// What the tagging API knows, within a sweep.
     pub(super) fn tag_index(&self) -> Option<&TagIndex> {
         self.tag_index.as_deref()
+    }
+
+    /// What several kinds have read, within a sweep.
+    pub(super) fn shared_reads(&self) -> Option<&SharedReads> {
+        self.shared_reads.as_deref()
     }
 
     /// Whether a database that is deleted leaves a final snapshot.

@@ -9,6 +9,7 @@ mod limits;
 pub mod out;
 pub mod policy;
 pub mod secret;
+mod shared_reads;
 mod tag_index;
 pub mod tags;
 #[cfg(test)]

@@ -41,7 +41,9 @@ impl Session {
     ) -> Result<(), RolloutError> {
         let run = self.aws.run().to_owned();
         let (who, at) = (request.who.name.clone(), request.who.at.clone());
-        let begun = match self.ledger.rollouts(service).await?.and_then(|record| record.rollout) {
+        // Who makes a service with tasks claims its record before.
+        let Some(record) = self.ledger.rollouts(service).await? else { return Ok(()) };
+        let begun = match record.rollout {
             Some(rollout) if rollout.status.is_open() && rollout.run == run => rollout,
             // Another decided since.
             Some(_) => return Ok(()),

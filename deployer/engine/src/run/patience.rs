@@ -91,7 +91,7 @@ pub(super) fn dense(tries: u32) -> Duration {
 /// A wait may take this part of the time that the run has to spare.
 const SHARE_OF_SLACK: u32 = 10;
 /// When the end is near, it is seen within this part of the time that it took.
-const SHARE_OF_WAIT: u32 = 40;
+const SHARE_OF_WAIT: u32 = 60;
 /// Hardly anything is done before this part of the estimate, in percent: until then a few looks are enough.
 const EARLIEST: u32 = 55;
 
@@ -130,12 +130,12 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_seen_within_a_fortieth_of_the_wait_wherever_near_the_estimate_it_is() {
+    fn the_end_is_seen_within_a_sixtieth_of_the_wait_wherever_near_the_estimate_it_is() {
         for takes in [500, 600, 720, 800, 936] {
             let looks = looks(takes, 720, 0);
             let seen = looks[looks.len() - 1];
-            assert!(seen <= Duration::from_secs(takes) * 41 / 40 + Duration::from_secs(1), "{takes}: {seen:?}");
-            assert!(looks.len() < 45, "{takes}: {} looks", looks.len());
+            assert!(seen <= Duration::from_secs(takes) * 61 / 60 + Duration::from_secs(1), "{takes}: {seen:?}");
+            assert!(looks.len() < 65, "{takes}: {} looks", looks.len());
         }
     }
 

@@ -7,7 +7,7 @@ use super::patience::{GiveUp, dense, longest_wait, pause, poll_interval};
 use super::types::{Call, Class, Failure, IllegalTransition, OpId, Reply};
 use crate::diff;
 use crate::id::Generation;
-use crate::plan::{Because, Inputs};
+use crate::plan::{Because, FieldChange, Inputs};
 use crate::rules::{Order, Rules};
 use crate::value::{Reference, Value};
 use crate::world::{Found, Health, Identity, Outputs};
@@ -326,7 +326,7 @@ fn converge(
         return Decision::Done(Some(found.outputs));
     }
     let names = changes.iter().map(|change| change.field.as_str()).collect::<Vec<_>>().join(", ");
-    if memory.recently_accepted(brief, now) {
+    if memory.recently_accepted(brief, now) && !left_by_creation(brief, memory, &changes) {
         return memory.glance(brief, now, &format!("AWS does not show {names} as asked yet"));
     }
     if let Some(change) = changes.iter().find(|change| change.forces_replacement) {
@@ -347,6 +347,12 @@ fn converge(
     }
     let inputs = diff::settled(brief.rules, &want, &found.inputs, &brief.removed);
     Decision::Call(Call::Update { found, inputs, changes })
+}
+
+/// True of what was created and differs only in what its creation was not to set: no later look shows that otherwise.
+fn left_by_creation(brief: &Brief, memory: &Memory, changes: &[FieldChange]) -> bool {
+    let left = |change: &FieldChange| brief.rules.field(&change.field).is_some_and(|field| field.once_ready);
+    memory.updates == 0 && matches!(brief.goal, Goal::Created { .. }) && changes.iter().all(left)
 }
 
 fn resolve(brief: &Brief, outputs: &dyn Fn(&Reference) -> Option<Value>) -> Result<Inputs, Failure> {

@@ -6,6 +6,7 @@ use wharf_engine::Class;
 
 use crate::aws::call::{Aws, CallError};
 use crate::aws::kind::{Grant, OF_THIS_STACK, TAGGED_WITH_THIS_STACK};
+use crate::aws::shared_reads::once;
 use crate::aws::tags::{self, Tags};
 
 pub(super) const CERTIFICATE: &[&str] = &["arn:{partition}:acm:{region}:{account}:certificate/*"];
@@ -17,6 +18,7 @@ pub(super) const GRANTS: [Grant; 3] = [
 ];
 
 /// A certificate with all its tags.
+#[derive(Clone)]
 pub(super) struct Listed {
     pub(super) arn: String,
     pub(super) detail: CertificateDetail,
@@ -25,11 +27,14 @@ pub(super) struct Listed {
 
 /// The certificates that have the stack's tag; with `only`, that one if it has.
 pub(super) async fn ours(aws: &Aws, only: Option<&str>) -> Result<Vec<Listed>, CallError> {
-    let arns = match only {
-        Some(arn) => vec![arn.to_owned()],
-        None => all(aws).await?,
-    };
-    let found = try_join_all(arns.into_iter().map(|arn| one(aws, arn))).await?;
+    match only {
+        Some(arn) => Ok(one(aws, arn.to_owned()).await?.into_iter().collect()),
+        None => once(aws, "certificates", listed(aws)).await,
+    }
+}
+
+async fn listed(aws: &Aws) -> Result<Vec<Listed>, CallError> {
+    let found = try_join_all(all(aws).await?.into_iter().map(|arn| one(aws, arn))).await?;
     Ok(found.into_iter().flatten().collect())
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_cloudwatch::operation::put_metric_alarm::builders::PutMetricAlarmFluentBuilder;
 use aws_sdk_cloudwatch::types::{
-    AlarmType, ComparisonOperator, Dimension, Metric as SdkMetric, MetricAlarm, MetricDataQuery, MetricStat, Statistic,
+    ComparisonOperator, Dimension, Metric as SdkMetric, MetricAlarm, MetricDataQuery, MetricStat, Statistic,
 };
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
@@ -179,10 +179,7 @@ impl Kind for Alarm {
     };
 
     async fn find(aws: &Aws, query: &Query<Self>) -> Result<Vec<Found<Self>>, CallError> {
-        let alarms = describe::alarms(aws, query, AlarmType::MetricAlarm, |page| {
-            (page.metric_alarms.unwrap_or_default(), page.next_token)
-        });
-        let alarms = alarms.await?;
+        let alarms = describe::alarms(aws, query, |page| page.metric_alarms).await?;
         let found = alarms.iter().map(|alarm| observe(aws, query, alarm));
         Ok(try_join_all(found).await?.into_iter().flatten().collect())
     }

@@ -1,7 +1,7 @@
 //! An alarm on other alarms.
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-combining.html>
 
-use aws_sdk_cloudwatch::types::{AlarmType, CompositeAlarm as Sdk};
+use aws_sdk_cloudwatch::types::CompositeAlarm as Sdk;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use wharf_engine::{Compare, Estimate, Field, Health, Identity, Order, Outputs, Owner, Rules};
@@ -72,10 +72,7 @@ impl Kind for CompositeAlarm {
     };
 
     async fn find(aws: &Aws, query: &Query<Self>) -> Result<Vec<Found<Self>>, CallError> {
-        let alarms = describe::alarms(aws, query, AlarmType::CompositeAlarm, |page| {
-            (page.composite_alarms.unwrap_or_default(), page.next_token)
-        });
-        let alarms = alarms.await?;
+        let alarms = describe::alarms(aws, query, |page| page.composite_alarms).await?;
         let found = alarms.iter().map(|alarm| observe(aws, query, alarm));
         Ok(try_join_all(found).await?.into_iter().flatten().collect())
     }

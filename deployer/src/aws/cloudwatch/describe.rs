@@ -1,12 +1,14 @@
 //! What alarms of both types share: how they are found, where they notify, what they are called.
 
 use aws_sdk_cloudwatch::operation::describe_alarms::DescribeAlarmsOutput;
+use aws_sdk_cloudwatch::operation::describe_alarms::builders::DescribeAlarmsFluentBuilder;
 use aws_sdk_cloudwatch::types::AlarmType;
 use wharf_engine::{Class, Outputs, Value};
 
 use crate::aws::call::{Aws, CallError};
 use crate::aws::kind::{Grant, Kind, New, OF_THIS_STACK, Query, TAGGED_WITH_THIS_STACK};
 use crate::aws::out::Out;
+use crate::aws::shared_reads::once;
 use crate::aws::sns::topic::TopicArn;
 
 /// The alarms of one type that a query is about: those whose names begin with the stack's. `take` takes them out
@@ -14,17 +16,30 @@ use crate::aws::sns::topic::TopicArn;
 pub(super) async fn alarms<K: Kind, I>(
     aws: &Aws,
     query: &Query<K>,
-    of: AlarmType,
-    take: impl Fn(DescribeAlarmsOutput) -> (Vec<I>, Option<String>),
+    take: impl Fn(DescribeAlarmsOutput) -> Option<Vec<I>>,
 ) -> Result<Vec<I>, CallError> {
-    let describe = || {
-        let describe = aws.cloudwatch.describe_alarms().alarm_types(of.clone()).max_records(100);
-        match query.only_physical() {
-            Some(name) => describe.alarm_names(name),
-            None => describe.alarm_name_prefix(prefix(&aws.scope.stack)),
+    let answers = match query.only_physical() {
+        Some(name) => pages(aws, |describe| describe.alarm_names(name)).await?,
+        None => {
+            let all = pages(aws, |describe| describe.alarm_name_prefix(prefix(&aws.scope.stack)));
+            once(aws, "alarms", all).await?
         }
     };
-    aws.pages("cloudwatch:DescribeAlarms", "", |token| describe().set_next_token(token).send(), take).await
+    Ok(answers.into_iter().filter_map(take).flatten().collect())
+}
+
+/// Unless asked for, AWS tells of no composite alarms.
+async fn pages(
+    aws: &Aws,
+    of: impl Fn(DescribeAlarmsFluentBuilder) -> DescribeAlarmsFluentBuilder,
+) -> Result<Vec<DescribeAlarmsOutput>, CallError> {
+    let types = [AlarmType::MetricAlarm, AlarmType::CompositeAlarm];
+    let describe = || of(aws.cloudwatch.describe_alarms().set_alarm_types(Some(types.to_vec())).max_records(100));
+    let page = |page: DescribeAlarmsOutput| {
+        let next = page.next_token.clone();
+        (vec![page], next)
+    };
+    aws.pages("cloudwatch:DescribeAlarms", "", |token| describe().set_next_token(token).send(), page).await
 }
 
 /// What the names of a stack's alarms begin with: CloudWatch lists alarms by that, not by tags.

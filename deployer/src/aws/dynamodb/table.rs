@@ -64,8 +64,8 @@ impl Kind for Table {
         fields: &[
             Field::new("partition_key").replaces(),
             Field::new("sort_key").replaces(),
-            Field::new("expires"),
-            Field::new("recovery"),
+            Field::new("expires").set_once_ready(),
+            Field::new("recovery").set_once_ready(),
             Field::new("key"),
             Field::new("deletion_protection"),
             Field::new("tags").owned_by(Owner::Shared),
@@ -93,7 +93,6 @@ impl Kind for Table {
         Ok(observe(aws, &name, &table, wanted).await?.into_iter().collect())
     }
 
-    /// Expiry and recovery can only be set once the table is active: that is an update, later.
     async fn create(&self, aws: &Aws, new: &New<'_>) -> Result<Made, CallError> {
         let name = &table_name(new.stack);
         let (tags, encryption) = (to_sdk(&new.tags(&self.tags))?, self.encryption()?);

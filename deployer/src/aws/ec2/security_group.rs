@@ -1,6 +1,6 @@
 //! A security group with its rules. <https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html>
 
-use aws_sdk_ec2::types::{ResourceType, SecurityGroup as Sdk};
+use aws_sdk_ec2::types::{Filter, ResourceType, SecurityGroup as Sdk};
 use serde::{Deserialize, Serialize};
 use wharf_engine::{Compare, Estimate, Field, Health, Order, Outputs, Owner, Rules, Value};
 
@@ -10,6 +10,7 @@ use super::{filters, tagging};
 use crate::aws::call::{Aws, CallError};
 use crate::aws::kind::{Changed, Found, Gone, Grant, Kind, Made, New, OF_THIS_STACK, Query, TAGGED_WITH_THIS_STACK};
 use crate::aws::out::{Handle, Out};
+use crate::aws::shared_reads::once;
 use crate::aws::tags::Tags;
 
 /// A security group. Its lists of rules are exclusive: a rule that they do not name is revoked, and so is the rule
@@ -128,9 +129,16 @@ pub(super) const WRITE_RULES: &[&str] = &[
     "ec2:UpdateSecurityGroupRuleDescriptionsEgress",
 ];
 
-/// The groups of a sweep, with their rules.
+/// The groups that a query is about, with their rules.
 pub(super) async fn describe<K: Kind>(aws: &Aws, query: &Query<K>) -> Result<Vec<Sdk>, CallError> {
     let filters = filters::of(aws, query);
+    match query.only {
+        Some(_) => filtered(aws, filters).await,
+        None => once(aws, "security groups", filtered(aws, filters)).await,
+    }
+}
+
+async fn filtered(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<Sdk>, CallError> {
     let send =
         |token| aws.ec2.describe_security_groups().set_filters(Some(filters.clone())).set_next_token(token).send();
     let page = |page: aws_sdk_ec2::operation::describe_security_groups::DescribeSecurityGroupsOutput| {

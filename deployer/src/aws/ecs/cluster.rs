@@ -15,6 +15,7 @@ use crate::aws::kind::{Changed, Found, Gone, Grant, Kind, Made, New, OF_THIS_STA
 use crate::aws::kms::key::KeyArn;
 use crate::aws::logs::log_group::LogGroupName;
 use crate::aws::out::{Handle, Out};
+use crate::aws::shared_reads::once;
 use crate::aws::tags::{self, Tags};
 
 /// An ECS cluster.
@@ -150,6 +151,10 @@ impl Cluster {
 
 /// The cluster that has the stack's name, if there is one.
 pub(super) async fn look(aws: &Aws) -> Result<Option<Sdk>, CallError> {
+    once(aws, "cluster", described(aws)).await
+}
+
+async fn described(aws: &Aws) -> Result<Option<Sdk>, CallError> {
     let name = &aws.scope.stack;
     let fields = [ClusterField::Tags, ClusterField::Settings, ClusterField::Configurations, ClusterField::Attachments];
     let describe = || aws.ecs.describe_clusters().clusters(name).set_include(Some(fields.to_vec()));

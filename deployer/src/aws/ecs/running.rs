@@ -7,32 +7,42 @@ use futures::future::try_join_all;
 use wharf_engine::Class;
 
 use crate::aws::call::{Aws, CallError};
+use crate::aws::shared_reads::once;
 
 /// As many services as AWS describes in one call.
 const AT_ONCE: usize = 10;
 
 /// Every service of the stack's cluster that runs, with its tags.
 pub(super) async fn services(aws: &Aws) -> Result<Vec<Service>, CallError> {
-    services_and(aws, &[]).await
+    Ok(once(aws, "services", listed(aws)).await?.unwrap_or_default())
 }
 
 /// The same, and what has one of these names but is not listed any more: a service that was deleted keeps its name as
 /// long as its tasks drain.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteService.html>
 pub(super) async fn services_and(aws: &Aws, names: &[&str]) -> Result<Vec<Service>, CallError> {
+    let Some(mut all) = once(aws, "services", listed(aws)).await? else { return Ok(Vec::new()) };
+    let unlisted = |name: &&&str| !all.iter().any(|service| service.service_name() == Some(**name));
+    let others: Vec<String> = names.iter().filter(unlisted).map(|name| (*name).to_owned()).collect();
+    all.extend(each_described(aws, &others).await?);
+    Ok(all)
+}
+
+/// What the cluster lists; none where there is no cluster.
+async fn listed(aws: &Aws) -> Result<Option<Vec<Service>>, CallError> {
     let cluster = &aws.scope.stack;
     let send = |token| aws.ecs.list_services().cluster(cluster).max_results(100).set_next_token(token).send();
     let page = |page: aws_sdk_ecs::operation::list_services::ListServicesOutput| {
         (page.service_arns.unwrap_or_default(), page.next_token)
     };
-    let mut arns = match aws.pages("ecs:ListServices", cluster, send, page).await {
-        Err(error) if error.class == Class::Missing => return Ok(Vec::new()),
-        arns => arns?,
-    };
-    let listed = |name: &&&str| !arns.iter().any(|arn| arn.rsplit('/').next() == Some(**name));
-    let others: Vec<String> = names.iter().filter(listed).map(|name| (*name).to_owned()).collect();
-    arns.extend(others);
-    let all = try_join_all(arns.chunks(AT_ONCE).map(|names| described(aws, names.to_vec()))).await?;
+    match aws.pages("ecs:ListServices", cluster, send, page).await {
+        Err(error) if error.class == Class::Missing => Ok(None),
+        arns => each_described(aws, &arns?).await.map(Some),
+    }
+}
+
+async fn each_described(aws: &Aws, names: &[String]) -> Result<Vec<Service>, CallError> {
+    let all = try_join_all(names.chunks(AT_ONCE).map(|names| described(aws, names.to_vec()))).await?;
     Ok(all.into_iter().flatten().collect())
 }
 

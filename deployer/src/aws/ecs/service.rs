@@ -235,7 +235,7 @@ impl Kind for Service {
         let count = if self.image_is_there(aws).await? { self.desired_count } else { 0 };
         let request = self.creation(aws, count)?.client_token(new.token);
         let request = request.set_tags(Some(tagging::to_sdk(&new.tags(&self.tags))));
-        let first = first::image(aws, self.task_definition.get()?).await?.filter(|_| count > 0);
+        let first = if count > 0 { first::image(aws, self.task_definition.get()?).await? } else { None };
         let claim = if first.is_some() { write::claim(aws, &self.name).await? } else { None };
         let answer = match aws.call(ACTION, &self.name, || request.clone().send()).await {
             Err(error) => {

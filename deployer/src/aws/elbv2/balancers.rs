@@ -5,10 +5,18 @@ use futures::future::try_join_all;
 
 use super::{or_none, start_of_names, tagging};
 use crate::aws::call::{Aws, CallError};
+use crate::aws::shared_reads::once;
 use crate::aws::tags;
 
 /// The load balancers of the account, or the one of this ARN.
 pub(super) async fn all(aws: &Aws, arn: Option<&str>) -> Result<Vec<LoadBalancer>, CallError> {
+    match arn {
+        Some(_) => described(aws, arn).await,
+        None => once(aws, "load balancers", described(aws, None)).await,
+    }
+}
+
+async fn described(aws: &Aws, arn: Option<&str>) -> Result<Vec<LoadBalancer>, CallError> {
     let arns = arn.map(|arn| vec![arn.to_owned()]);
     let send =
         |marker| aws.elb.describe_load_balancers().set_load_balancer_arns(arns.clone()).set_marker(marker).send();
@@ -22,6 +30,10 @@ pub(super) async fn all(aws: &Aws, arn: Option<&str>) -> Result<Vec<LoadBalancer
 /// The listeners that may be the stack's: those of the load balancers that have its names. Only where there are
 /// none, because the load balancer was adopted, are tags asked for who else is the stack's.
 pub(super) async fn listeners(aws: &Aws) -> Result<Vec<Listener>, CallError> {
+    once(aws, "listeners", listed(aws)).await
+}
+
+async fn listed(aws: &Aws) -> Result<Vec<Listener>, CallError> {
     let start = start_of_names(&aws.scope.stack);
     let all: Vec<(String, String)> = all(aws, None)
         .await?

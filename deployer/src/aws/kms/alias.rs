@@ -10,6 +10,7 @@ use super::key::KeyId;
 use crate::aws::call::{Aws, CallError};
 use crate::aws::kind::{Changed, Found, Gone, Grant, Kind, Made, New, Query};
 use crate::aws::out::{Handle, Out};
+use crate::aws::shared_reads::once;
 use crate::aws::tags::Tags;
 
 /// An alias. Its name follows from its logical id.
@@ -92,6 +93,7 @@ impl Kind for Alias {
 }
 
 /// An alias of the account.
+#[derive(Clone)]
 pub(super) struct Named {
     pub(super) name: String,
     pub(super) key: Option<String>,
@@ -99,6 +101,10 @@ pub(super) struct Named {
 
 /// Every alias of the account and region: AWS has no filter for their names.
 pub(super) async fn all(aws: &Aws) -> Result<Vec<Named>, CallError> {
+    once(aws, "aliases", listed(aws)).await
+}
+
+async fn listed(aws: &Aws) -> Result<Vec<Named>, CallError> {
     let send = |marker| aws.kms.list_aliases().limit(100).set_marker(marker).send();
     let aliases =
         aws.pages("kms:ListAliases", "", send, |page| (page.aliases.unwrap_or_default(), page.next_marker)).await?;

@@ -197,6 +197,12 @@ async fn observe(
     mapping: &Sdk,
 ) -> Result<Option<Found<EventSourceMapping>>, CallError> {
     let (Some(uuid), Some(queue)) = (mapping.uuid(), mapping.event_source_arn()) else { return Ok(None) };
+    let health = health(mapping.state().unwrap_or_default());
+    if let Health::Settling(what) = &health
+        && let Some(waiting) = query.at_work(what)
+    {
+        return Ok(Some(waiting));
+    }
     let arn = mapping_arn(aws, uuid);
     let Some(all) = tagging::list(aws, query, &arn, |wanted: &EventSourceMapping| &wanted.tags).await? else {
         return Ok(None);
@@ -217,7 +223,7 @@ async fn observe(
         id,
         physical: uuid.to_owned(),
         identity,
-        health: health(state),
+        health,
         inputs,
         outputs: Outputs::from([("id".to_owned(), Value::text(uuid))]),
         blockers: Default::default(),

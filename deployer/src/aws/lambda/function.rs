@@ -118,9 +118,9 @@ impl Kind for Function {
             Field::new("tracing"),
             Field::new("log_group"),
             Field::new("log_format"),
-            Field::new("concurrency"),
-            Field::new("invocations"),
-            Field::new("permissions"),
+            Field::new("concurrency").set_once_ready(),
+            Field::new("invocations").set_once_ready(),
+            Field::new("permissions").set_once_ready(),
             Field::new("tags").owned_by(Owner::Shared),
         ],
         order: Order::DeleteFirst,
@@ -166,7 +166,6 @@ impl Kind for Function {
         Ok(vec![Obstacle { id: (*first).clone(), why }])
     }
 
-    /// What a new function cannot be given yet, [`Kind::update`] gives it when it has settled.
     async fn create(&self, aws: &Aws, new: &New<'_>) -> Result<Made, CallError> {
         if !self.name.starts_with(&prefix(new.stack)) {
             let what = format!("function {} would not be found again", self.name);

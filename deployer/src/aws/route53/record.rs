@@ -211,8 +211,15 @@ struct Standing {
 impl Standing {
     async fn of(aws: &Aws, zone: &str, name: &str, kind: &str) -> Result<Self, CallError> {
         let beside = owners::name_of(name, kind);
-        let (record, owners) =
-            futures::try_join!(one(aws, zone, name, kind), one(aws, zone, &beside, RrType::Txt.as_str()))?;
+        let page = from(aws, zone, name, kind).await?;
+        let record = page.of(name, kind);
+        // The name of the owners is below the record's, so as a rule they are on the same page.
+        let owners = match page.of(&beside, RrType::Txt.as_str()) {
+            None if page.more => {
+                from(aws, zone, &beside, RrType::Txt.as_str()).await?.of(&beside, RrType::Txt.as_str())
+            }
+            found => found,
+        };
         Ok(Self { record, owners })
     }
 
@@ -254,15 +261,29 @@ async fn send(aws: &Aws, zone: &str, changes: Vec<Change>) -> Result<(), CallErr
     aws.call("route53:ChangeResourceRecordSets", zone, send).await.map(drop)
 }
 
-/// The record of a name and type, if there is one.
-async fn one(aws: &Aws, zone: &str, name: &str, kind: &str) -> Result<Option<ResourceRecordSet>, CallError> {
+/// Some records of a zone, and whether there are more after them.
+struct Page {
+    sets: Vec<ResourceRecordSet>,
+    more: bool,
+}
+
+impl Page {
+    /// The record of a name and type, if it is among them.
+    fn of(&self, name: &str, kind: &str) -> Option<ResourceRecordSet> {
+        let is =
+            |set: &&ResourceRecordSet| owners::shown(set.name()) == zone::bare(name) && set.r#type().as_str() == kind;
+        self.sets.iter().find(is).cloned()
+    }
+}
+
+/// The records from this one on.
+async fn from(aws: &Aws, zone: &str, name: &str, kind: &str) -> Result<Page, CallError> {
     let send = || {
-        let call = aws.route53.list_resource_record_sets().hosted_zone_id(zone).max_items(1);
+        let call = aws.route53.list_resource_record_sets().hosted_zone_id(zone);
         call.start_record_name(name).start_record_type(RrType::from(kind)).send()
     };
     let answer = aws.call("route53:ListResourceRecordSets", zone, send).await?;
-    let first = answer.resource_record_sets.into_iter().next();
-    Ok(first.filter(|set| owners::shown(set.name()) == zone::bare(name) && set.r#type().as_str() == kind))
+    Ok(Page { sets: answer.resource_record_sets, more: answer.is_truncated })
 }
 
 /// All records of a zone; none when it is gone since.

@@ -14,6 +14,7 @@ use wharf_engine::{
 use crate::aws::call::{Aws, CallError};
 use crate::aws::kind::{Changed, Found, Gone, Grant, Kind, Made, New, Query};
 use crate::aws::out::{Handle, Out, Text};
+use crate::aws::shared_reads::once;
 use crate::aws::tags::{self, Tags};
 
 /// A public hosted zone.
@@ -165,6 +166,10 @@ pub(super) fn short(id: &str) -> &str {
 
 /// The account's public zones.
 pub(super) async fn all(aws: &Aws) -> Result<Vec<HostedZone>, CallError> {
+    once(aws, "zones", listed(aws)).await
+}
+
+async fn listed(aws: &Aws) -> Result<Vec<HostedZone>, CallError> {
     let send = |marker| aws.route53.list_hosted_zones().set_marker(marker).send();
     let page = |page: aws_sdk_route53::operation::list_hosted_zones::ListHostedZonesOutput| {
         (page.hosted_zones, page.next_marker)

@@ -19,6 +19,7 @@ use crate::aws::call::{Aws, CallError};
 use crate::aws::ec2::vpc::VpcId;
 use crate::aws::kind::{Changed, Found, Gone, Grant, Kind, Made, New, Query};
 use crate::aws::out::{Handle, Out, Text};
+use crate::aws::shared_reads::once;
 use crate::aws::tags::{self, Tags};
 use crate::aws::units::Seconds;
 
@@ -192,6 +193,10 @@ impl Kind for Namespace {
 
 /// The private namespaces with the stack's name in theirs.
 pub(super) async fn list(aws: &Aws) -> Result<Vec<Sdk>, CallError> {
+    once(aws, "namespaces", listed(aws)).await
+}
+
+async fn listed(aws: &Aws) -> Result<Vec<Sdk>, CallError> {
     let private = NamespaceFilter::builder()
         .name(NamespaceFilterName::Type)
         .condition(FilterCondition::Eq)

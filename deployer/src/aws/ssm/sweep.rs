@@ -9,6 +9,7 @@ use wharf_engine::{Class, Identity, LogicalId, Outputs, Value};
 use super::tagging;
 use crate::aws::call::{Aws, CallError};
 use crate::aws::kind::{Grant, Kind, Query};
+use crate::aws::shared_reads::once;
 use crate::aws::tag_index;
 use crate::aws::tags::{self, Tags};
 
@@ -37,7 +38,7 @@ pub(super) async fn sweep<K: Kind>(
     names.extend(query.only_physical().map(str::to_owned));
     // A poll for one whose name is known needs no look around.
     let around = query.only.is_none() || names.is_empty();
-    let by_tag = async { if around { describe(aws, vec![by_tag(aws)?]).await } else { Ok(Vec::new()) } };
+    let by_tag = async { if around { once(aws, "parameters", by_tag(aws)).await } else { Ok(Vec::new()) } };
     let by_name = try_join_all(
         names.chunks(50).map(|names| async { describe(aws, vec![filter("Name", Some("Equals"), names)?]).await }),
     );
@@ -48,8 +49,10 @@ pub(super) async fn sweep<K: Kind>(
     Ok(try_join_all(seen).await?.into_iter().flatten().collect())
 }
 
-fn by_tag(aws: &Aws) -> Result<ParameterStringFilter, CallError> {
-    filter(&format!("tag:{}", tags::STACK), None, std::slice::from_ref(&aws.scope.stack))
+/// The stack's parameters, of every type.
+async fn by_tag(aws: &Aws) -> Result<Vec<ParameterMetadata>, CallError> {
+    let ours = filter(&format!("tag:{}", tags::STACK), None, std::slice::from_ref(&aws.scope.stack))?;
+    describe(aws, vec![ours]).await
 }
 
 fn filter(key: &str, option: Option<&str>, values: &[String]) -> Result<ParameterStringFilter, CallError> {

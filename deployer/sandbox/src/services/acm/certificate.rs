@@ -127,7 +127,7 @@ fn users(ctx: &Ctx<'_>, certificate: &Resource) -> BTreeSet<String> {
 
 /// A load balancer no longer shows a certificate; AWS counts it as a user for some minutes more.
 pub(crate) fn released(ctx: &mut Ctx<'_>, arn: &str, balancer: &str) {
-    let until = later(ctx.now, NOTICED_AFTER).to_string();
+    let until = later(ctx.now, NOTICED_AFTER.mul_f64(ctx.account.weather.pace)).to_string();
     ctx.update(CERTIFICATE, arn, |certificate| {
         certificate.set("_heldBy", balancer);
         certificate.set("_heldUntil", until);

@@ -11,6 +11,7 @@ use aws_sdk_autoscaling::types::{
 use super::{AutoScalingGroup, tagging};
 use crate::aws::call::{Aws, CallError};
 use crate::aws::kind::{Changed, New};
+use crate::aws::shared_reads::once;
 use crate::aws::units::Seconds;
 
 /// The groups of these names, or all.
@@ -18,6 +19,13 @@ pub(in crate::aws::autoscaling) async fn describe(
     aws: &Aws,
     names: Option<Vec<String>>,
 ) -> Result<Vec<Sdk>, CallError> {
+    match names {
+        Some(_) => groups(aws, names).await,
+        None => once(aws, "groups", groups(aws, None)).await,
+    }
+}
+
+async fn groups(aws: &Aws, names: Option<Vec<String>>) -> Result<Vec<Sdk>, CallError> {
     let on = names.iter().flatten().next().cloned().unwrap_or_default();
     let send = |token| {
         let describe = aws.autoscaling.describe_auto_scaling_groups().max_records(100);

@@ -56,12 +56,14 @@ pub(super) async fn one(aws: &Aws, name: &str) -> Result<Option<Revision>, CallE
     Ok(answer.task_definition.filter(usable).map(|sdk| Revision { sdk, tags }))
 }
 
-/// The revision that a family's service runs; without a service the newest one.
+/// The revision that a family's service runs; without a service the newest one. In a family without any that can be
+/// used there is nothing to look for.
 pub(super) async fn live(aws: &Aws, family: &str) -> Result<Option<Revision>, CallError> {
+    let Some(newest) = one(aws, family).await? else { return Ok(None) };
     let used = running::definitions(aws).await?;
     match used.get(family).and_then(|arns| arns.first()) {
-        Some(arn) => one(aws, arn).await,
-        None => one(aws, family).await,
+        Some(arn) if arn != newest.arn() => one(aws, arn).await,
+        _ => Ok(Some(newest)),
     }
 }
 

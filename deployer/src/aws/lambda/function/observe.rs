@@ -22,15 +22,21 @@ pub(super) async fn observe(
     query: &Query<Function>,
     name: &str,
 ) -> Result<Option<Found<Function>>, CallError> {
-    let asked = futures::try_join!(get(aws, name), invocations(aws, name), permission::list(aws, name));
-    let (answer, invocations, permissions) = match asked {
+    let answer = match get(aws, name).await {
         Err(error) if error.class == Class::Missing => return Ok(None),
-        answers => answers?,
+        answer => answer?,
     };
+    let has = answer.configuration.ok_or_else(|| CallError::lacks("lambda:GetFunction", "Configuration"))?;
+    let health = health(&has);
+    if let Health::Settling(what) = &health
+        && let Some(waiting) = query.at_work(what)
+    {
+        return Ok(Some(waiting));
+    }
+    let (invocations, permissions) = futures::try_join!(invocations(aws, name), permission::list(aws, name))?;
     let all: Tags = answer.tags.unwrap_or_default().into_iter().collect();
     let foreign = || query.by_name(|wanted| &wanted.name).get(name).map(|id| ((*id).clone(), Identity::Foreign));
     let Some((id, identity)) = tags::read(&aws.scope.stack, &all).or_else(foreign) else { return Ok(None) };
-    let has = answer.configuration.ok_or_else(|| CallError::lacks("lambda:GetFunction", "Configuration"))?;
     let concurrency = answer.concurrency.and_then(|concurrency| concurrency.reserved_concurrent_executions);
     let mut inputs =
         Function { concurrency, invocations, permissions, tags: tags::user(&all), ..configured(name, &has) };
@@ -41,7 +47,7 @@ pub(super) async fn observe(
         id,
         physical: name.to_owned(),
         identity,
-        health: health(&has),
+        health,
         inputs,
         outputs: outputs(aws, name),
         blockers: Default::default(),
