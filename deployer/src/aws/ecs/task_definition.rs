@@ -109,9 +109,10 @@ impl Kind for TaskDefinition {
     };
 
     async fn find(aws: &Aws, query: &Query<Self>) -> Result<Vec<Found<Self>>, CallError> {
+        let wanted = query.wanted.values().map(|definition| definition.family.as_str()).collect();
         let revisions = match query.only_physical() {
-            Some(arn) => revisions::one(aws, arn).await?.into_iter().collect(),
-            None => revisions::of_stack(aws).await?,
+            Some(arn) => revisions::one_of(aws, arn, &wanted).await?.into_iter().collect(),
+            None => revisions::of_stack(aws, &wanted).await?,
         };
         Ok(revisions.iter().filter_map(|revision| observe::found(aws, query, revision)).collect())
     }
@@ -159,25 +160,14 @@ impl Kind for TaskDefinition {
         Ok(Some(now.outputs.clone()))
     }
 
-    /// When a newer revision of another generation stands in for it, only this one goes out of use; otherwise the
-    /// family goes, with every revision that rollouts left in it.
+    /// As long as its family stays, this revision alone goes out of use; otherwise the family goes, with every revision
+    /// that rollouts left in it.
     async fn delete(aws: &Aws, now: &Found<Self>) -> Result<Gone, CallError> {
-        let family = &now.inputs.family;
-        let newest = revisions::one(aws, family).await?;
-        let generation = |found: &Identity| match found {
-            Identity::Ours(Some(generation)) => Some(generation.clone()),
-            _ => None,
+        let generation = match &now.identity {
+            Identity::Ours(generation) => generation.as_ref().map(Generation::as_str),
+            Identity::Foreign => None,
         };
-        let replaced = newest.is_some_and(|newest| {
-            let theirs = newest.tags.get(crate::aws::tags::GENERATION).map(Generation::from_tag);
-            newest.arn() != now.physical && theirs != generation(&now.identity)
-        });
-        if replaced {
-            revisions::deregister(aws, &now.physical).await?;
-        } else {
-            revisions::clear(aws, family).await?;
-        }
-        Ok(Gone::Now)
+        revisions::retire(aws, &now.physical, generation).await.map(|()| Gone::Now)
     }
 
     async fn adopt(aws: &Aws, now: &Found<Self>, identity: &Tags) -> Result<(), CallError> {

@@ -134,6 +134,53 @@ async fn a_task_definition_goes_with_every_revision_that_rollouts_left() {
     assert!(world.sandbox.inventory().is_empty());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_revision_that_is_replaced_while_a_rollout_registers_one_like_it_leaves_what_runs() {
+    let world = World::calm().await;
+    world.create("cluster.cluster", &cluster()).await;
+    let id = LogicalId::new("services.web.task-definition").unwrap();
+    let first = world.create(id.as_str(), &definition()).await;
+    let wanted = service(&world, &first).await;
+    world.create("services.web.service", &wanted).await;
+    let new = New { id: &id, generation: &Generation::from_tag("ffffffff"), stack: "shop", token: "t" };
+    let next = TaskDefinition { memory: Some(2048), ..definition() }.create(&world.aws, &new).await.unwrap();
+    // A push that came before the service runs the new one: its revision is like the old one, and the newest.
+    let pushed = rolled_out(&world, &first, "web:v2").await;
+    let update = world.aws.ecs.update_service().cluster("shop").service("web").task_definition(&next.physical).send();
+    world.elsewhere(update).await.unwrap();
+    let status = async |arn: &str| {
+        let shown = world.aws.ecs.describe_task_definition().task_definition(arn).send();
+        world.elsewhere(shown).await.unwrap().task_definition.unwrap().status.unwrap().as_str().to_owned()
+    };
+
+    for going in [first.physical.as_str(), &pushed] {
+        let wanted = crate::aws::Query { wanted: BTreeMap::new(), only: Some((id.clone(), Some(going.to_owned()))) };
+        let found = TaskDefinition::find(&world.aws, &wanted).await.unwrap().remove(0);
+        TaskDefinition::delete(&world.aws, &found).await.unwrap();
+        assert_eq!(status(going).await, "INACTIVE");
+        assert_eq!(status(&next.physical).await, "ACTIVE");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revision_that_was_only_taken_out_of_use_is_found_unless_the_stack_wants_its_family() {
+    let world = World::calm().await;
+    let id = LogicalId::new("services.tidy.task-definition").unwrap();
+    let made = world.create(id.as_str(), &definition()).await;
+    let deregister = world.aws.ecs.deregister_task_definition().task_definition(&made.physical).send();
+    world.elsewhere(deregister).await.unwrap();
+    let found = async |wanted| {
+        let query = crate::aws::Query { wanted, only: None };
+        let found = TaskDefinition::find(&world.aws, &query).await.unwrap();
+        found.into_iter().map(|found| found.physical).collect::<Vec<_>>()
+    };
+    assert_eq!(found(BTreeMap::from([(id, definition())])).await, [""; 0]);
+    assert_eq!(found(BTreeMap::new()).await, [made.physical.clone()]);
+    world.delete::<TaskDefinition>(&made).await;
+    tokio::time::sleep(std::time::Duration::from_secs(120)).await;
+    assert!(world.sandbox.inventory().is_empty());
+}
+
 /// Registers what a rollout does: the same revision with another image, and its tags again. Answers its ARN.
 async fn rolled_out(world: &World, now: &Found, image: &str) -> String {
     let ecs = &world.aws.ecs;

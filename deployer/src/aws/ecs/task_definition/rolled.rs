@@ -4,6 +4,7 @@ use aws_sdk_ecs::types::{TaskDefinition as Sdk, TaskDefinitionField, TaskDefinit
 use wharf_engine::Class;
 use wharf_on_image_push::revision::Revision;
 
+use super::revisions::number;
 use crate::aws::call::{Aws, CallError};
 use crate::aws::ecs::running;
 
@@ -52,7 +53,6 @@ fn arn(made: Option<Sdk>) -> Result<String, CallError> {
 /// The call's.
 pub async fn earlier(aws: &Aws, than: &str) -> Result<Vec<String>, CallError> {
     let family = running::family(than);
-    let number = |arn: &str| arn.rsplit(':').next().and_then(|number| number.parse::<u64>().ok()).unwrap_or(0);
     let list = |token| aws.ecs.list_task_definitions().family_prefix(family).set_next_token(token);
     let send = |token| list(token).status(TaskDefinitionStatus::Active).send();
     let page = |page: aws_sdk_ecs::operation::list_task_definitions::ListTaskDefinitionsOutput| {
