@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::commands::{
     apply, check_snapshots, completions, deploy, destroy, drift, env, exec, function, history, import, logs, outputs,
-    plan, policy, rollback, run, sandbox, unlock,
+    plan, policy, restore, rollback, run, sandbox, unlock,
 };
 
 /// Stands up and keeps a production AWS platform for containerised web applications.
@@ -84,6 +84,8 @@ pub enum Command {
     Deploy(deploy::Arguments),
     /// Bring out the image that a service ran before
     Rollback(rollback::Arguments),
+    /// Make the database as it was, in a new instance that takes its place; the old one is kept
+    Restore(restore::Arguments),
     /// Show what the stack has, and whether it is well
     Status,
     /// Show the stacks of the account's region

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value as Json, json};
 
+use crate::aws::rds::instance::restored::grants as restoring;
 use crate::aws::{Grant, Scope, kinds};
 use crate::operations::operating;
 
@@ -16,6 +17,8 @@ pub enum For {
     Apply,
     /// To bring out another image of a service: deploy, rollback.
     Deploy,
+    /// To restore the database. Deletes nothing.
+    Restore,
     /// To work with the services that run: logs, run, exec. Changes nothing of the stack.
     Operate,
 }
@@ -42,6 +45,10 @@ pub fn policies(scope: &Scope, purpose: For) -> Vec<Json> {
     let grants: Vec<Grant> = match purpose {
         For::Plan | For::Apply => kinds().iter().flat_map(|kind| kind.grants()).chain(own()).collect(),
         For::Deploy => rollouts(),
+        For::Restore => {
+            let looks = kinds().iter().flat_map(|kind| kind.grants()).filter(|grant| grant.reads).collect::<Vec<_>>();
+            looks.into_iter().chain(own()).chain(restoring()).collect()
+        }
         For::Operate => operating(),
     };
     documents(&grants, scope, purpose, LONGEST)

@@ -82,7 +82,7 @@ pub fn to_fields<K: Kind>(inputs: &K) -> Result<Fields, CallError> {
     }
 }
 
-fn from_fields<K: Kind>(fields: &Fields) -> Result<K, CallError> {
+pub(crate) fn from_fields<K: Kind>(fields: &Fields) -> Result<K, CallError> {
     let map = fields.iter().map(|(name, value)| (name.clone(), value.to_json())).collect();
     serde_json::from_value(Json::Object(map)).map_err(CallError::ours)
 }
@@ -97,7 +97,7 @@ pub(crate) fn typed<K: Kind>(now: engine::Found) -> Result<Found<K>, CallError> 
     Ok(Found { id, physical, identity, health, inputs, outputs, blockers })
 }
 
-fn untyped<K: Kind>(found: Found<K>) -> Result<engine::Found, CallError> {
+pub(crate) fn untyped<K: Kind>(found: Found<K>) -> Result<engine::Found, CallError> {
     let inputs = to_fields(&found.inputs)?;
     let Found { id, physical, identity, health, outputs, blockers, .. } = found;
     Ok(engine::Found { id, rules: K::RULES, physical, identity, health, inputs, outputs, blockers })

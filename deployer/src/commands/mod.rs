@@ -17,6 +17,7 @@ pub mod logs;
 pub mod outputs;
 pub mod plan;
 pub mod policy;
+pub mod restore;
 pub mod rollback;
 pub mod run;
 mod running;
@@ -104,6 +105,7 @@ async fn calling(command: &Command, context: &Context<'_>) -> Result<Done, Stop>
         Command::Drift(arguments) => drift::drift(arguments, context).await,
         Command::CheckSnapshots(arguments) => check_snapshots::check_snapshots(arguments, context).await,
         Command::Deploy(arguments) => deploy::deploy(arguments, context).await,
+        Command::Restore(arguments) => restore::restore(arguments, context).await,
         Command::Rollback(arguments) => rollback::rollback(arguments, context).await,
         Command::Status => status::status(context).await,
         Command::Stacks => stacks::stacks(context).await,

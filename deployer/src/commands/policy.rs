@@ -17,6 +17,8 @@ pub enum Purpose {
     Apply,
     /// Another image of a service: deploy, rollback
     Deploy,
+    /// The database as it was: restore
+    Restore,
     /// What works with the services that run: logs, run, exec
     Operate,
 }
@@ -46,6 +48,7 @@ pub(super) fn policy(arguments: &Arguments, context: &Context<'_>) -> Result<Don
         Purpose::Plan => For::Plan,
         Purpose::Apply => For::Apply,
         Purpose::Deploy => For::Deploy,
+        Purpose::Restore => For::Restore,
         Purpose::Operate => For::Operate,
     };
     let documents = policies(&scope, purpose);

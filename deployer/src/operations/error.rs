@@ -2,6 +2,7 @@
 
 use wharf_engine::{IllegalTransition, Moved, PlanError};
 
+use super::restore::RestoreError;
 use super::rollout::RolloutError;
 use crate::aws::{CallError, ConnectError};
 use crate::ledger::{HistoryError, LockError};
@@ -49,6 +50,9 @@ pub enum Error {
     /// A rollout cannot be carried out.
     #[error(transparent)]
     Rollout(#[from] RolloutError),
+    /// The database cannot be restored.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
     /// A fault in the engine or its driver.
     #[error(transparent)]
     Run(#[from] IllegalTransition),

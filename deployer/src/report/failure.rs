@@ -8,7 +8,7 @@ use super::printer::Paint;
 use crate::aws::{CallError, ConnectError};
 use crate::config::{LoadError, Problems};
 use crate::ledger::{ClaimError, HistoryError, LockError};
-use crate::operations::{self, RolloutError};
+use crate::operations::{self, RestoreError, RolloutError};
 use crate::packages::PackageError;
 use crate::platform::BuildError;
 
@@ -238,7 +238,30 @@ impl From<operations::Error> for Failure {
             Error::Plan(error) => error.into(),
             Error::Moved(_) => without_causes(Kind::Conflict, &error).hint("plan again, and look at what is different"),
             Error::Rollout(error) => error.into(),
+            Error::Restore(error) => error.into(),
             Error::Run(_) => Self::ours("the run went wrong").because(&error),
+        }
+    }
+}
+
+impl From<RestoreError> for Failure {
+    fn from(error: RestoreError) -> Self {
+        match error {
+            RestoreError::Call(error) => error.into(),
+            RestoreError::NoDatabase | RestoreError::NoSnapshot(_) => without_causes(Kind::Config, &error),
+            RestoreError::Outside { .. } => without_causes(Kind::Config, &error)
+                .hint("name a time between them, `--at latest`, or a `--snapshot`; nothing was changed"),
+            RestoreError::Unfit { .. } => without_causes(Kind::Config, &error),
+            RestoreError::NoPast | RestoreError::NoBackups(_) => {
+                without_causes(Kind::Refused, &error).hint("`--snapshot ID` restores a snapshot; nothing was changed")
+            }
+            RestoreError::NotApplied(_) => without_causes(Kind::Refused, &error).hint("run `wharf apply` first"),
+            RestoreError::Other { .. } => without_causes(Kind::Conflict, &error)
+                .hint("carry on with that one by the same command, or delete its instance"),
+            RestoreError::Failed { .. } | RestoreError::Unready(_) => without_causes(Kind::Refused, &error)
+                .hint("look at the instance's events (`aws rds describe-events`); the same command carries on"),
+            RestoreError::Differs { .. } => without_causes(Kind::Refused, &error)
+                .hint("write into the stack file what the backup has, and run the same command; it carries on"),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod observe;
 mod password;
+pub mod restored;
 #[cfg(test)]
 mod tests;
 mod write;

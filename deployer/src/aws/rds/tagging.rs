@@ -49,6 +49,12 @@ pub(super) async fn write(aws: &Aws, arn: &str, tags: &Tags) -> Result<(), CallE
     aws.call("rds:AddTagsToResource", arn, send).await.map(drop)
 }
 
+/// Takes the tags with these keys off.
+pub(super) async fn take_off(aws: &Aws, arn: &str, keys: Vec<String>) -> Result<(), CallError> {
+    let send = || aws.rds.remove_tags_from_resource().resource_name(arn).set_tag_keys(Some(keys.clone())).send();
+    aws.call("rds:RemoveTagsFromResource", arn, send).await.map(drop)
+}
+
 /// Changes the user's tags from `now` to `to`; identity tags are not in either.
 pub(super) async fn change(aws: &Aws, arn: &str, now: &Tags, to: &Tags) -> Result<(), CallError> {
     let set: Tags = to.iter().filter(|(k, v)| now.get(*k) != Some(*v)).map(|(k, v)| (k.clone(), v.clone())).collect();
@@ -57,8 +63,7 @@ pub(super) async fn change(aws: &Aws, arn: &str, now: &Tags, to: &Tags) -> Resul
         write(aws, arn, &set).await?;
     }
     if !gone.is_empty() {
-        let send = || aws.rds.remove_tags_from_resource().resource_name(arn).set_tag_keys(Some(gone.clone())).send();
-        aws.call("rds:RemoveTagsFromResource", arn, send).await?;
+        take_off(aws, arn, gone).await?;
     }
     Ok(())
 }

@@ -78,6 +78,16 @@ fn follow(map: &mut Map<String, Value>, instance: &Resource) {
     map.insert("Port".to_owned(), instance.number("_port").into());
 }
 
+/// The instance is called otherwise.
+pub(super) fn renamed(ctx: &mut Ctx<'_>, instance: &Resource) {
+    for backup in ctx.those(KIND, |backup| backup.text("DbiResourceId") == instance.text("DbiResourceId")) {
+        ctx.update(KIND, &backup.id, |backup| {
+            backup.set("DBInstanceIdentifier", instance.id.clone());
+            backup.set("DBInstanceArn", instance.text("DBInstanceArn"));
+        });
+    }
+}
+
 /// The instance is gone: its backups go with it, unless they were to be kept.
 pub(super) fn instance_gone(ctx: &mut Ctx<'_>, instance: &Resource) {
     let keep = !instance.flag("_dropBackups") && instance.number("BackupRetentionPeriod") > 0;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::instance::{INSTANCE, between};
-use super::{emitted, lifecycle, settings, subnet_group};
+use super::{emitted, lifecycle, rename, settings, subnet_group};
 use crate::account::Ctx;
 use crate::services::ec2::interface;
 use crate::store::Resource;
@@ -24,6 +24,7 @@ const SHOWN: &[(&str, &str)] = &[
     ("CACertificateIdentifier", "CACertificateIdentifier"),
     ("IAMDatabaseAuthenticationEnabled", "IAMDatabaseAuthenticationEnabled"),
     ("_port", "Port"),
+    ("_name", "DBInstanceIdentifier"),
 ];
 
 /// What waits, as `PendingModifiedValues` tells it.
@@ -56,7 +57,9 @@ pub(super) fn waiting(instance: &Resource) -> Map<String, Value> {
 /// Status and length of the work that changes mean.
 fn work(instance: &Resource, changes: &Map<String, Value>) -> (&'static str, u64) {
     let has = |name: &str| changes.contains_key(name);
-    if has("EngineVersion") {
+    if has("_name") {
+        ("renaming", 90)
+    } else if has("EngineVersion") {
         ("upgrading", 600)
     } else if has("MultiAZ") {
         ("modifying", 480)
@@ -112,8 +115,11 @@ pub(super) fn applied(ctx: &mut Ctx<'_>, instance: &Resource) {
     after.set("_pending", rest);
     after.set("DBInstanceStatus", if storage { "storage-optimization" } else { "available" });
     let first_backup = changes.contains_key("BackupRetentionPeriod") && instance.number("BackupRetentionPeriod") == 0;
-    let (id, snapshot) = (instance.id.clone(), after.clone());
-    ctx.update(INSTANCE.kind, &id, |instance| *instance = after);
+    let name = changes.get("_name").and_then(Value::as_str).unwrap_or(&instance.id).to_owned();
+    ctx.update(INSTANCE.kind, &instance.id, |instance| *instance = after);
+    rename::complete(ctx, &instance.id, &name);
+    let Some(snapshot) = ctx.get(INSTANCE.kind, &name) else { return };
+    let id = name;
     lifecycle::log_groups(ctx, &snapshot);
     for (name, message) in [
         ("DBInstanceClass", emitted::APPLIED_CLASS),
@@ -135,7 +141,12 @@ pub(super) fn applied(ctx: &mut Ctx<'_>, instance: &Resource) {
 
 fn apply(ctx: &mut Ctx<'_>, instance: &mut Resource, name: &str, value: &Value) {
     match name {
-        "_monitoring" => {}
+        "_monitoring" | "_name" => {}
+        "_masterUserPassword" => {
+            let password = value.as_str().unwrap_or_default();
+            instance.set(name, password);
+            super::instance::remember_password(ctx.now, instance, password);
+        }
         "CACertificateIdentifier" => {
             // The name was checked when it was asked for.
             let _ = settings::certificate(ctx, instance, value.as_str().unwrap_or_default());

@@ -17,7 +17,7 @@ use crate::input::Input;
 use crate::rng::rank;
 use crate::services::ec2::interface;
 use crate::services::iam;
-use crate::store::Resource;
+use crate::store::{Resource, Tags};
 
 pub(super) static INSTANCE: Noun = Noun {
     kind: "rds.instance",
@@ -26,25 +26,35 @@ pub(super) static INSTANCE: Noun = Noun {
     words: ("DBInstance ", " not found."),
 };
 
-const CREATE: &str = "CreateDBInstance";
-
 pub(super) fn create(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let id = identifier(input, "DBInstanceIdentifier", 63)?;
     let tags = tags::requested(input)?;
-    INSTANCE.authorise_create(ctx, CREATE, &id, &tags)?;
-    let mut instance = blank(ctx, &id);
+    INSTANCE.authorise_create(ctx, "CreateDBInstance", &id, &tags)?;
+    make(ctx, "CreateDBInstance", &id, tags, input, |_| {})
+}
+
+/// Makes an instance by what these parameters say, which an action on this instance was allowed for. `known` is what the
+/// account remembers of it beside what it shows.
+pub(super) fn make(
+    ctx: &mut Ctx<'_>,
+    action: &'static str,
+    id: &str,
+    tags: Tags,
+    input: &Input,
+    known: impl FnOnce(&mut Resource),
+) -> Outcome {
+    let mut instance = blank(ctx, id);
     instance.tags = tags;
-    software(ctx, &mut instance, input)?;
-    let places = placement(ctx, &mut instance, input)?;
+    known(&mut instance);
+    software(ctx, &mut instance, input, action)?;
+    let places = placement(ctx, &mut instance, input, action)?;
     settings::storage(&mut instance, input)?;
     encryption(ctx, &mut instance, input)?;
     access(ctx, &mut instance, input)?;
     upkeep(ctx, &mut instance, input)?;
     settings::monitoring(ctx, &mut instance, input)?;
     settings::insights(ctx, &mut instance, input)?;
-    if ctx.get(INSTANCE.kind, &id).is_some() {
-        return Err(refuse("DBInstanceAlreadyExists", "DB instance already exists"));
-    }
+    free(ctx, id)?;
     iam::ensure_service_linked_role(ctx, "rds.amazonaws.com")?;
     let arn = instance.text("DBInstanceArn").to_owned();
     ctx.insert(instance.clone());
@@ -53,12 +63,24 @@ pub(super) fn create(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     answer("DBInstance", shown(ctx, &instance))
 }
 
+/// Refuses a name that is taken.
+pub(super) fn free(ctx: &Ctx<'_>, id: &str) -> Result<(), ApiError> {
+    match ctx.get(INSTANCE.kind, id) {
+        Some(_) => Err(refuse("DBInstanceAlreadyExists", "DB instance already exists")),
+        None => Ok(()),
+    }
+}
+
+/// The name by which an instance is reached.
+pub(super) fn endpoint(ctx: &Ctx<'_>, id: &str) -> String {
+    let domain = format!("c{:011x}", rank(ctx.account.seed, "rds endpoint") & 0xfff_ffff_ffff);
+    format!("{id}.{domain}.{}.rds.amazonaws.com", ctx.account.region)
+}
+
 /// What every instance has, whatever is asked for.
 fn blank(ctx: &mut Ctx<'_>, id: &str) -> Resource {
     let resource: String = ctx.account.rng.hex(26).to_uppercase();
-    let domain = format!("c{:011x}", rank(ctx.account.seed, "rds endpoint") & 0xfff_ffff_ffff);
-    let endpoint = format!("{id}.{domain}.{}.rds.amazonaws.com", ctx.account.region);
-    let arn = INSTANCE.arn(ctx, id);
+    let (endpoint, arn) = (endpoint(ctx, id), INSTANCE.arn(ctx, id));
     ctx.resource(
         INSTANCE.kind,
         id,
@@ -89,15 +111,15 @@ fn blank(ctx: &mut Ctx<'_>, id: &str) -> Resource {
 }
 
 /// Engine, class, parameter and option group.
-fn software(ctx: &mut Ctx<'_>, instance: &mut Resource, input: &Input) -> Result<(), ApiError> {
+fn software(ctx: &mut Ctx<'_>, instance: &mut Resource, input: &Input, action: &'static str) -> Result<(), ApiError> {
     engine::postgres(input)?;
     let (major, minor) = engine::resolve(input.opt_str("EngineVersion"))?;
     let family = engine::family(major);
     let class = input.str("DBInstanceClass")?;
     engine::class(class)?;
-    let group = settings::parameter_group(ctx, CREATE, input.opt_str("DBParameterGroupName"), &family)?;
+    let group = settings::parameter_group(ctx, action, input.opt_str("DBParameterGroupName"), &family)?;
     let options = format!("default:postgres-{major}");
-    settings::uses(ctx, CREATE, &format!("og:{options}"))?;
+    settings::uses(ctx, action, &format!("og:{options}"))?;
     if input.opt_str("OptionGroupName").is_some_and(|name| name != options) {
         return Err(ApiError::not_simulated("option groups other than the default"));
     }
@@ -116,7 +138,12 @@ fn software(ctx: &mut Ctx<'_>, instance: &mut Resource, input: &Input) -> Result
 }
 
 /// Zones, subnets and security groups; answers the subnets that get an interface.
-fn placement(ctx: &mut Ctx<'_>, instance: &mut Resource, input: &Input) -> Result<Vec<String>, ApiError> {
+fn placement(
+    ctx: &mut Ctx<'_>,
+    instance: &mut Resource,
+    input: &Input,
+    action: &'static str,
+) -> Result<Vec<String>, ApiError> {
     let multi = input.bool_or("MultiAZ", false)?;
     let zone = input.opt_str("AvailabilityZone").map(str::to_owned);
     if multi && zone.is_some() {
@@ -129,7 +156,7 @@ fn placement(ctx: &mut Ctx<'_>, instance: &mut Resource, input: &Input) -> Resul
             "No default subnet detected in VPC. Please contact AWS Support to recreate the default Subnets.",
         )
     })?;
-    let group = subnet_group::GROUP.permitted(ctx, CREATE, &name)?;
+    let group = subnet_group::GROUP.permitted(ctx, action, &name)?;
     let mut places = subnet_group::places(&group);
     places.sort_by_key(|(subnet, _)| rank(ctx.account.seed, subnet));
     let first = match &zone {
@@ -178,6 +205,7 @@ fn access(ctx: &Ctx<'_>, instance: &mut Resource, input: &Input) -> Result<(), A
     settings::password(password)?;
     instance.set("MasterUsername", user);
     instance.set("_masterUserPassword", password);
+    remember_password(ctx.now, instance, password);
     // Shown, masked, until the instance is there.
     instance.set("PendingModifiedValues", json!({"MasterUserPassword": "****"}));
     if let Some(name) = input.opt_str("DBName") {
@@ -188,6 +216,19 @@ fn access(ctx: &Ctx<'_>, instance: &mut Resource, input: &Input) -> Result<(), A
     let login = input.bool_or("EnableIAMDatabaseAuthentication", false)?;
     instance.set("IAMDatabaseAuthenticationEnabled", login);
     settings::certificate(ctx, instance, input.opt_str("CACertificateIdentifier").unwrap_or("rds-ca-rsa2048-g1"))
+}
+
+/// A restore to a moment brings the password of that moment back.
+pub(super) fn remember_password(now: Timestamp, instance: &mut Resource, password: &str) {
+    instance.list_mut("_passwords").push(json!([now.as_second(), password]));
+}
+
+/// The password that was in force at a moment.
+pub(super) fn password_at(instance: &Resource, at: Timestamp) -> String {
+    let all = instance.items("_passwords").iter();
+    let before = all.filter(|entry| entry[0].as_i64().is_some_and(|since| since <= at.as_second()));
+    let password = before.last().and_then(|entry| entry[1].as_str());
+    password.unwrap_or(instance.text("_masterUserPassword")).to_owned()
 }
 
 /// Backups, windows, protection, log exports.

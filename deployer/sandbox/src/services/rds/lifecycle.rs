@@ -47,8 +47,11 @@ pub(super) fn on_timer(ctx: &mut Ctx<'_>, timer: &Timer) {
     if timer.kind == snapshot::SNAPSHOT.kind {
         return snapshot::finished(ctx, &timer.id);
     }
-    let Some((id, resource)) = timer.id.split_once('/') else { return };
-    let Some(instance) = ctx.get(INSTANCE.kind, id).filter(|i| i.text("DbiResourceId") == resource) else { return };
+    // By what it is, whatever it is called by now.
+    let Some((_, resource)) = timer.id.split_once('/') else { return };
+    let found = ctx.those(INSTANCE.kind, |instance| instance.text("DbiResourceId") == resource);
+    let Some(instance) = found.into_iter().next() else { return };
+    let id = instance.id.as_str();
     let leaving = instance.text("DBInstanceStatus") == "deleting";
     match timer.event {
         "gone" => remove::gone(ctx, &instance),

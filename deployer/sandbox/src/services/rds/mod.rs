@@ -12,6 +12,8 @@ mod modify;
 mod parameter;
 mod parameter_group;
 mod remove;
+mod rename;
+mod restore;
 mod settings;
 mod snapshot;
 mod snapshot_attribute;
@@ -53,6 +55,8 @@ pub(crate) static SERVICE: Service = Service {
         write("ModifyDBInstance", modify::modify),
         write("RebootDBInstance", modify::reboot),
         write("DeleteDBInstance", remove::delete),
+        write("RestoreDBInstanceToPointInTime", restore::to_point_in_time),
+        write("RestoreDBInstanceFromDBSnapshot", restore::from_snapshot),
         write("CreateDBSnapshot", snapshot::create),
         read_one("DescribeDBSnapshots", snapshot::describe),
         write("DeleteDBSnapshot", snapshot::delete),

@@ -6,7 +6,9 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::instance::{INSTANCE, shown};
-use super::{answer, change, combination, emitted, engine, identifier, lifecycle, parameter_group, settings, windows};
+use super::{
+    answer, change, combination, emitted, engine, identifier, lifecycle, parameter_group, rename, settings, windows,
+};
 use crate::account::Ctx;
 use crate::error::{ApiError, Outcome, refuse};
 use crate::input::Input;
@@ -28,6 +30,7 @@ const WAITS: &[&str] = &[
     "IAMDatabaseAuthenticationEnabled",
     "_port",
     "_parameterGroup",
+    "_name",
 ];
 
 /// One change at a time.
@@ -44,6 +47,9 @@ pub(super) fn modify(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let at_once = input.bool_or("ApplyImmediately", false)?;
     let mut now = Resource::clone(&before);
     let mut later = Map::new();
+    if let Some(name) = rename::asked(ctx, &before, input)? {
+        later.insert("_name".to_owned(), name.into());
+    }
     size(&before, &mut later, input)?;
     software(ctx, &mut now, &mut later, input)?;
     access(ctx, &before, &mut later, input)?;

@@ -64,6 +64,10 @@ pub(super) fn make(ctx: &mut Ctx<'_>, instance: &Resource, name: &str, kind: &st
             "Status": "creating",
             "PercentProgress": 0,
             "_made": date(ctx.now),
+            "_class": instance.text("DBInstanceClass"),
+            "_database": instance.text("DBName"),
+            "_password": instance.text("_masterUserPassword"),
+            "_retention": instance.number("BackupRetentionPeriod"),
         }),
     );
     for name in ["KmsKeyId", "Iops"] {

@@ -19,21 +19,31 @@ pub(super) fn observed(stack: &str, query: &Query<Instance>, instance: &Sdk) -> 
     let physical = instance.db_instance_identifier()?;
     let all = tagging::read(instance.tag_list());
     let (id, identity) = tags::read(stack, &all).or_else(|| foreign(query, physical))?;
+    Some(seen((id, identity), query, instance, &all))
+}
+
+/// An instance as the resource of this id.
+pub(super) fn seen(
+    (id, identity): (LogicalId, Identity),
+    query: &Query<Instance>,
+    instance: &Sdk,
+    all: &Tags,
+) -> Found<Instance> {
     let wanted = query.wanted.get(&id);
-    let mut inputs = inputs(instance, &all);
+    let mut inputs = inputs(instance, all);
     if let Some(wanted) = wanted {
         leave_to_aws(&mut inputs, wanted, instance);
     }
     let at_once = query.only.is_some() && wanted.is_some_and(|wanted| wanted.apply_immediately);
-    Some(Found {
+    Found {
         id,
-        physical: physical.to_owned(),
+        physical: inputs.identifier.clone(),
         identity,
         health: health(instance, query.only.is_some(), at_once),
         outputs: outputs(instance, &inputs),
         inputs,
         blockers: Default::default(),
-    })
+    }
 }
 
 fn foreign(query: &Query<Instance>, physical: &str) -> Option<(LogicalId, Identity)> {

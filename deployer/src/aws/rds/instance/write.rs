@@ -187,7 +187,7 @@ fn watching(
     Ok(request)
 }
 
-fn security_groups(wanted: &Instance) -> Result<Vec<String>, CallError> {
+pub(super) fn security_groups(wanted: &Instance) -> Result<Vec<String>, CallError> {
     wanted.security_groups.iter().map(|group| Ok(group.get()?.to_owned())).collect()
 }
 
