@@ -171,6 +171,8 @@ const TABLE: &[Row] = &[
     ("InvalidResourceId", "", Class::Missing),
     ("TableNotFoundException", "", Class::Missing),
     ("DBInstanceNotFound*", "", Class::Missing),
+    ("DBInstanceAutomatedBackupNotFound*", "", Class::Missing),
+    ("DBSnapshotNotFound*", "", Class::Missing),
     ("DBSubnetGroupNotFound*", "", Class::Missing),
     ("DBParameterGroupNotFound*", "", Class::Missing),
     ("InvalidPermission.NotFound", "", Class::Missing),

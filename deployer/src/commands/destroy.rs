@@ -7,7 +7,7 @@ use wharf_engine::{Options, Stack};
 use super::Done;
 use super::context::{Code, Context, allow_destroy};
 use super::running::{Consent, run};
-use crate::report::Stop;
+use crate::report::{Failure, Kind, Stop};
 
 /// Arguments of `destroy`.
 #[derive(Debug, Args)]
@@ -35,5 +35,15 @@ pub(super) async fn destroy(arguments: &Arguments, context: &Context<'_>) -> Res
     if arguments.no_final_snapshot {
         open.session = open.session.without_final_snapshots();
     }
-    run(context, &open, &Stack::default(), &options, "destroy", consent).await
+    run(context, &open, &Stack::default(), &options, "destroy", consent).await.map_err(|stop| match stop {
+        Stop::Failed(failure) if is_protection(&failure) => {
+            failure.hint("or `--keep-protected`, which deletes the rest, and keeps these and what they need").into()
+        }
+        stop => stop,
+    })
+}
+
+/// Whether what stands against it is what is protected.
+fn is_protection(failure: &Failure) -> bool {
+    failure.kind == Kind::Conflict && failure.causes.iter().any(|cause| cause.contains("--allow-destroy"))
 }

@@ -124,6 +124,33 @@ fn every_command_tells_programs_what_it_tells_people() {
 }
 
 #[test]
+fn destroying_what_is_protected_does_nothing_until_it_is_said_what_becomes_of_it() {
+    let shop = Shop::open("protected");
+    json(&shop.run(&["apply", "--yes", "--json"]));
+    let resources = || json(&shop.run(&["status", "--json"]))["resources"].as_array().map(Vec::len);
+    let before = resources();
+    let refused = shop.run(&["destroy", "--yes"]);
+    ends_with(&refused, 3);
+    for part in ["`encryption.key`", "--allow-destroy encryption.key", "nothing was done", "--keep-protected"] {
+        assert!(err(&refused).contains(part), "no {part} in {}", err(&refused));
+    }
+    assert_eq!(resources(), before);
+    let kept = json(&shop.run(&["destroy", "--yes", "--keep-protected", "--json"]));
+    assert_eq!(kept["complete"], true);
+    let left = json(&shop.run(&["status", "--json"]));
+    assert!(left["resources"].as_array().unwrap().iter().any(|one| one["id"] == "encryption.key"), "{left}");
+    assert_eq!(json(&shop.run(&["destroy", "--yes", "--allow-destroy", "all", "--json"]))["complete"], true);
+}
+
+#[test]
+fn a_stack_without_a_database_has_none_to_restore() {
+    let shop = Shop::open("no-database");
+    let refused = shop.run(&["restore", "database", "--at", "latest", "--yes"]);
+    ends_with(&refused, 2);
+    assert!(err(&refused).contains("the stack file has no `[database]`"), "{}", err(&refused));
+}
+
+#[test]
 fn the_credentials_of_another_account_are_refused_before_anything_is_done() {
     let shop = Shop::open("guard");
     let file = shop.dir.write("other.toml", &STACK.replace("123456789012", "210987654321"));

@@ -60,6 +60,23 @@ fn without_a_terminal_nobody_is_asked() {
 }
 
 #[test]
+fn a_restore_is_told_as_of_when_and_asks_before_any_call() {
+    let dir = Dir::new("restore");
+    let file = dir.write("wharf.toml", GOOD);
+    for (arguments, says) in [
+        (&["database"][..], "--at <TIME|latest>|--snapshot <ID>"),
+        (&["database", "--at", "yesterday"], "write `latest`, or a time with its zone: 2026-01-05T09:00:00Z"),
+        (&["database", "--at", "latest", "--snapshot", "one"], "cannot be used with"),
+        (&["cache", "--at", "latest"], "possible values: database"),
+        (&["database", "--at", "latest"], "there is no terminal to ask at"),
+    ] {
+        let output = run(&[&["restore"], arguments, &["--config", &file, "--endpoint-url", NOWHERE]].concat());
+        ends_with(&output, 2);
+        assert!(err(&output).contains(says), "{arguments:?}: {}", err(&output));
+    }
+}
+
+#[test]
 fn an_unknown_command_and_an_unknown_flag_end_with_2() {
     ends_with(&run(&["plna"]), 2);
     ends_with(&run(&["plan", "--yes-please"]), 2);

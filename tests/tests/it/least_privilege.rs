@@ -18,13 +18,14 @@ fn statements(purpose: For) -> Vec<Value> {
     documents.iter().flat_map(|document| document["Statement"].as_array().expect("statements").clone()).collect()
 }
 
-fn limit(sandbox: &Sandbox, purpose: For) {
+/// Lets callers do what a policy for this purpose says, and no more.
+pub(crate) fn limit(sandbox: &Sandbox, purpose: For) {
     let document = json!({ "Version": "2012-10-17", "Statement": statements(purpose) });
     sandbox.set_policy(Some(Policy::parse(&document).expect("the policy is understood")));
 }
 
 /// Calls that were refused for want of a permission.
-fn denied(sandbox: &Sandbox) -> Vec<String> {
+pub(crate) fn denied(sandbox: &Sandbox) -> Vec<String> {
     let codes = ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized"];
     let refused = |ending: &Ending| matches!(ending, Ending::Refused(code) if codes.contains(&code.as_str()));
     let log = sandbox.call_log();

@@ -23,6 +23,7 @@ mod operate;
 mod platform;
 mod recorded;
 mod replace;
+mod restore;
 mod rollout;
 mod rows;
 mod secrets;

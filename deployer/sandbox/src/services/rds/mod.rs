@@ -268,3 +268,5 @@ fn tagged(resource: &Resource) -> Map<String, Value> {
 mod tests;
 #[cfg(test)]
 mod tests_of_clusters;
+#[cfg(test)]
+mod tests_of_restores;

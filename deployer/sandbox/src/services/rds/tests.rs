@@ -4,11 +4,11 @@ use crate::Sandbox;
 use crate::services::testing::{Refusal, code, element, heard, listen, query};
 use crate::testing::calm;
 
-fn rds(sandbox: &Sandbox, operation: &str, parameters: &[(&str, &str)]) -> Result<String, Refusal> {
+pub(super) fn rds(sandbox: &Sandbox, operation: &str, parameters: &[(&str, &str)]) -> Result<String, Refusal> {
     query(sandbox, "rds", operation, parameters)
 }
 
-async fn pass(seconds: u64) {
+pub(super) async fn pass(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
 }
 
@@ -16,13 +16,13 @@ fn ec2(sandbox: &Sandbox, operation: &str, parameters: &[(&str, &str)], id: &str
     element(&query(sandbox, "ec2", operation, parameters).unwrap(), id)
 }
 
-struct Place {
+pub(super) struct Place {
     subnets: [String; 2],
-    group: String,
+    pub(super) group: String,
 }
 
 /// A VPC with two subnets in two zones, a subnet group and a security group.
-fn place(sandbox: &Sandbox) -> Place {
+pub(super) fn place(sandbox: &Sandbox) -> Place {
     let vpc = ec2(sandbox, "CreateVpc", &[("CidrBlock", "10.0.0.0/16")], "vpcId");
     let subnet = |cidr: &str, zone: &str| {
         let parameters = [("VpcId", vpc.as_str()), ("CidrBlock", cidr), ("AvailabilityZone", zone)];
@@ -46,7 +46,7 @@ fn subnet_group(sandbox: &Sandbox, subnets: &[&str]) -> Result<String, Refusal> 
     rds(sandbox, "CreateDBSubnetGroup", &parameters)
 }
 
-fn create(sandbox: &Sandbox, group: &str, more: &[(&str, &str)]) -> Result<String, Refusal> {
+pub(super) fn create(sandbox: &Sandbox, group: &str, more: &[(&str, &str)]) -> Result<String, Refusal> {
     let mut parameters = vec![
         ("DBInstanceIdentifier", "shop"),
         ("Engine", "postgres"),
