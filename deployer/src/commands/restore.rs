@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::context::{Code, Context, Open};
+use super::running::watched;
 use super::{Done, plan as planning};
 use crate::operations::{Ended, Intent, Point, Restore, Restored};
 use crate::report::{Failure, Printer, Stop, json};
@@ -72,12 +73,7 @@ pub(super) async fn restore(arguments: &Arguments, context: &Context<'_>) -> Res
                 printer.note(format!("  {text}"));
             }
         },
-        on_wait: &|holder| {
-            printer.note(format!(
-                "{} ({}) has the stack since {}: waiting to see whether it is alive",
-                holder.who, holder.command, holder.since
-            ));
-        },
+        on_wait: &watched(printer),
     };
     let loud = printer.clone();
     let interrupt = surroundings::interrupted(move || loud.note("stopping: the same restore carries on later"));

@@ -7,6 +7,7 @@ use wharf_engine::{Limits, Options, Outcome, Plan, Stack};
 
 use super::context::{Context, Open};
 use super::{Done, plan as planning};
+use crate::ledger::Holder;
 use crate::operations::{Applied, Apply, Approval, Planned};
 use crate::report::{Failure, Printer, Progress, Stop, json, plan as shown};
 use crate::surroundings;
@@ -79,12 +80,7 @@ pub(super) async fn run(
         limits: Limits::default(),
         on_plan: &on_plan,
         on_event: &|event| progress.event(event),
-        on_wait: &|holder| {
-            printer.note(format!(
-                "{} ({}) has the stack since {}: waiting to see whether it is alive",
-                holder.who, holder.command, holder.since
-            ));
-        },
+        on_wait: &watched(printer),
     };
     let loud = printer.clone();
     let interrupt = surroundings::interrupted(move || {
@@ -94,6 +90,16 @@ pub(super) async fn run(
     progress.end();
     let applied = applied.map_err(Failure::from)?;
     report(context, open, command, &applied)
+}
+
+/// Says whose lock is being watched.
+pub(super) fn watched(printer: &Printer) -> impl Fn(&Holder) {
+    |holder| {
+        printer.note(format!(
+            "{} ({}) has the stack since {}: waiting to see whether it is alive",
+            holder.who, holder.command, holder.since
+        ));
+    }
 }
 
 /// Writes the live lines anew while something runs.

@@ -301,8 +301,9 @@ impl Session {
         let (Point::At(_) | Point::Latest) = point else {
             return self.snapshot_fits(goal, point).await;
         };
-        let instance = current.ok_or(RestoreError::NoPast)?.name.clone();
-        let window = restored::window(&self.aws, &instance).await?;
+        let current = current.ok_or(RestoreError::NoPast)?;
+        let instance = current.name.clone();
+        let window = restored::window(&self.aws, current).await?;
         let window = window.ok_or_else(|| RestoreError::NoBackups(instance.clone()))?;
         let at = if let Point::At(at) = point { *at } else { window.to };
         if at < window.from || at > window.to {

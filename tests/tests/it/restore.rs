@@ -119,7 +119,7 @@ fn a_moment_comes_back_under_the_databases_name_with_todays_password_and_the_old
 
             let restored = restored(&world, &Point::At(at)).await;
             assert_eq!(restored.intent.from, format!("at {at}"), "seed {seed}");
-            whole(&world, &before.text("DbiResourceId").to_owned()).await;
+            whole(&world, before.text("DbiResourceId")).await;
             let kept = restored.kept.expect("the old one is named");
             let old = world.sandbox.resource("rds.instance", &kept.instance).expect("it is there");
             assert_eq!(old.text("DbiResourceId"), before.text("DbiResourceId"));

@@ -175,7 +175,7 @@ async fn a_revision_that_was_only_taken_out_of_use_is_found_unless_the_stack_wan
         found.into_iter().map(|found| found.physical).collect::<Vec<_>>()
     };
     assert_eq!(found(BTreeMap::from([(id, definition())])).await, [""; 0]);
-    assert_eq!(found(BTreeMap::new()).await, [made.physical.clone()]);
+    assert_eq!(found(BTreeMap::new()).await, std::slice::from_ref(&made.physical));
     world.delete::<TaskDefinition>(&made).await;
     tokio::time::sleep(std::time::Duration::from_secs(120)).await;
     assert!(world.sandbox.inventory().is_empty());

@@ -226,8 +226,8 @@ pub(super) fn remember_password(now: Timestamp, instance: &mut Resource, passwor
 /// The password that was in force at a moment.
 pub(super) fn password_at(instance: &Resource, at: Timestamp) -> String {
     let all = instance.items("_passwords").iter();
-    let before = all.filter(|entry| entry[0].as_i64().is_some_and(|since| since <= at.as_second()));
-    let password = before.last().and_then(|entry| entry[1].as_str());
+    let mut before = all.filter(|entry| entry[0].as_i64().is_some_and(|since| since <= at.as_second()));
+    let password = before.next_back().and_then(|entry| entry[1].as_str());
     password.unwrap_or(instance.text("_masterUserPassword")).to_owned()
 }
 

@@ -59,7 +59,8 @@ pub(super) async fn one(aws: &Aws, name: &str) -> Result<Option<Revision>, CallE
 /// The same, and of a family that nobody wants a revision that is out of use already.
 pub(super) async fn one_of(aws: &Aws, name: &str, wanted: &Families<'_>) -> Result<Option<Revision>, CallError> {
     let found = described(aws, name).await?;
-    let left = |revision: &Revision| revision.has(&TaskDefinitionStatus::Inactive) && !wanted.contains(running::family(name));
+    let left =
+        |revision: &Revision| revision.has(&TaskDefinitionStatus::Inactive) && !wanted.contains(running::family(name));
     Ok(found.filter(|revision| revision.has(&TaskDefinitionStatus::Active) || left(revision)))
 }
 
@@ -157,12 +158,7 @@ pub(super) async fn retire(aws: &Aws, going: &str, generation: Option<&str>) -> 
 
 /// Whether a newer revision has another generation. The newest of all tells nothing: a rollout registers revisions like
 /// the one that ran when it began.
-async fn has_successor(
-    aws: &Aws,
-    active: &[String],
-    going: &str,
-    generation: Option<&str>,
-) -> Result<bool, CallError> {
+async fn has_successor(aws: &Aws, active: &[String], going: &str, generation: Option<&str>) -> Result<bool, CallError> {
     for arn in active.iter().filter(|arn| number(arn) > number(going)) {
         let newer = one(aws, arn).await?;
         if newer.is_some_and(|newer| newer.tags.get(tags::GENERATION).map(String::as_str) != generation) {

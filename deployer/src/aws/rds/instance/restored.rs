@@ -160,13 +160,15 @@ impl Member {
     }
 }
 
-/// The moments that an instance can be restored to; none while it has no automated backup.
+/// The moments that an instance can be restored to; none while it has no automated backup. It is asked for by what it is:
+/// backups of an earlier one of its name may have been retained.
 ///
 /// # Errors
 /// The call's.
-pub async fn window(aws: &Aws, instance: &str) -> Result<Option<Window>, CallError> {
-    let ask = || aws.rds.describe_db_instance_automated_backups().db_instance_identifier(instance);
-    let answer = match aws.call("rds:DescribeDBInstanceAutomatedBackups", instance, || ask().send()).await {
+pub async fn window(aws: &Aws, instance: &Member) -> Result<Option<Window>, CallError> {
+    let resource = instance.sdk.dbi_resource_id().unwrap_or_default();
+    let ask = || aws.rds.describe_db_instance_automated_backups().dbi_resource_id(resource);
+    let answer = match aws.call("rds:DescribeDBInstanceAutomatedBackups", &instance.name, || ask().send()).await {
         Err(error) if error.class == wharf_engine::Class::Missing => return Ok(None),
         answer => answer?,
     };
