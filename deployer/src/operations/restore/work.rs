@@ -112,6 +112,8 @@ impl Work<'_> {
         let old = self.members().await?.into_iter().find(|member| member.part == Part::Current);
         if let Some(old) = old.filter(|old| old.name != target) {
             self.certain(async || restored::disown(&self.aws, &old.name, word).await).await?;
+            // Whoever plans a moment later may still be shown the old tags, beside those that are written now.
+            tokio::time::sleep(POLL).await;
         }
         let (stack, goal) = (&self.aws.scope.stack, self.goal);
         let identity = tags::for_new(stack, &goal.id, &goal.generation, &goal.wanted.tags);
