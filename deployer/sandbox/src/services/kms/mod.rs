@@ -172,9 +172,24 @@ pub(crate) fn authorise_via(
     actions: &[&str],
     service: &str,
 ) -> Result<(), ApiError> {
+    authorise_for(ctx, key, actions, service, &[])
+}
+
+/// The same with the encryption context that the service gives, by which policies can tell what it is for.
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-encryption-context>
+pub(crate) fn authorise_for(
+    ctx: &mut Ctx<'_>,
+    key: &Resource,
+    actions: &[&str],
+    service: &str,
+    context: &[(&str, &str)],
+) -> Result<(), ApiError> {
     for action in actions {
         let via = format!("{service}.{}.amazonaws.com", ctx.account.region);
         let mut grant = Grant::new(format!("kms:{action}"), key.text("Arn")).key("kms:ViaService", via);
+        for (name, value) in context {
+            grant = grant.key(&format!("kms:EncryptionContext:{name}"), *value);
+        }
         if *action == "CreateGrant" {
             grant = grant.key("kms:GrantIsForAWSResource", "true");
         }

@@ -21,6 +21,8 @@ mod tags;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
+mod tests_of_direct_paths;
+#[cfg(test)]
 mod tests_of_invocations;
 #[cfg(test)]
 mod tests_of_mappings;

@@ -91,7 +91,7 @@ pub(super) fn shared(input: &Input) -> Result<Map<String, Value>, ApiError> {
         for action in &actions {
             let parts: Vec<&str> = action.split(':').collect();
             match parts.get(2) {
-                Some(&"sns" | &"autoscaling") if parts.len() >= 6 => {}
+                Some(&"sns" | &"autoscaling" | &"lambda") if parts.len() >= 6 => {}
                 Some(service) if parts.len() >= 6 => {
                     return Err(ApiError::not_simulated(format!("alarm actions of {service}")));
                 }

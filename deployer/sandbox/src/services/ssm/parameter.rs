@@ -121,7 +121,8 @@ fn encrypt(
     let known = Some(parameter.text("KeyId").to_owned()).filter(|id| !id.is_empty());
     let id = asked.map(str::to_owned).or(known).unwrap_or_else(|| "alias/aws/ssm".to_owned());
     // <https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html>
-    let key = value::key(ctx, &id, if tier == "Standard" { "Encrypt" } else { "GenerateDataKey" })?;
+    let action = if tier == "Standard" { "Encrypt" } else { "GenerateDataKey" };
+    let key = value::key(ctx, &id, action, parameter.text("ARN"))?;
     parameter.set("KeyId", id);
     parameter.set("_key", key.id.clone());
     let ciphertext = value::ciphertext(ctx, text);

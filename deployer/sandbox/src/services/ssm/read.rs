@@ -26,7 +26,7 @@ pub(super) fn shown(
     let secret = parameter.text("Type") == "SecureString";
     if secret && decrypt {
         let key = version.get("_key").and_then(Value::as_str).unwrap_or_default().to_owned();
-        value::key(ctx, &key, "Decrypt")?;
+        value::key(ctx, &key, "Decrypt", parameter.text("ARN"))?;
     }
     let kept = if secret && !decrypt { "_cipher" } else { "_value" };
     map.insert("Value".to_owned(), version.get(kept).cloned().unwrap_or_default());

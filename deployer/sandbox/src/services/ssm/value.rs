@@ -47,8 +47,9 @@ pub(super) fn tier(asked: Option<&str>, now: Option<&str>, value: &str) -> Resul
     Ok(tier.to_owned())
 }
 
-/// The key of a SecureString, which must be usable, and by the caller.
-pub(super) fn key(ctx: &mut Ctx<'_>, id: &str, action: &str) -> Result<Arc<Resource>, ApiError> {
+/// The key of a SecureString, which must be usable, and by the caller for this parameter.
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html#parameter-store-encryption-context>
+pub(super) fn key(ctx: &mut Ctx<'_>, id: &str, action: &str, parameter: &str) -> Result<Arc<Resource>, ApiError> {
     if id == "alias/aws/ssm" {
         kms::managed(ctx, "ssm");
     }
@@ -58,7 +59,7 @@ pub(super) fn key(ctx: &mut Ctx<'_>, id: &str, action: &str) -> Result<Arc<Resou
             format!("{} (Service: AWSKMS; Status Code: 400; Error Code: {})", error.message, error.code),
         )
     })?;
-    kms::authorise_via(ctx, &key, &[action], "ssm")?;
+    kms::authorise_for(ctx, &key, &[action], "ssm", &[("PARAMETER_ARN", parameter)])?;
     Ok(key)
 }
 
