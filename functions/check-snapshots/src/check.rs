@@ -62,7 +62,7 @@ pub struct CheckSnapshots {
 
 /// What an event asks for.
 #[derive(Debug, PartialEq, Eq)]
-enum Asked {
+pub(crate) enum Asked {
     /// A check, and whether its whole report is wanted as the answer.
     Check { whole: bool },
     /// Nothing.
@@ -166,7 +166,7 @@ impl Function for CheckSnapshots {
 }
 
 /// What an event asks for: Wharf's own schedule, or EventBridge's older kind of one.
-fn asked(payload: &Value) -> Result<Asked, Fault> {
+pub(crate) fn asked(payload: &Value) -> Result<Asked, Fault> {
     if let Some(form) = payload.get(MARK) {
         let whole = payload.get("report").and_then(Value::as_str) == Some("whole");
         return match form.as_u64() {

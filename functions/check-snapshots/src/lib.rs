@@ -14,6 +14,8 @@ mod memory;
 mod notice;
 pub mod read;
 mod report;
+#[cfg(test)]
+mod tests_of_inputs;
 
 use std::process::ExitCode;
 

@@ -37,7 +37,7 @@ impl Memory {
         Self { run, open: open.iter().take(NAMED).cloned().collect(), digest: digest(open), told }
     }
 
-    fn item(&self) -> HashMap<String, AttributeValue> {
+    pub(crate) fn item(&self) -> HashMap<String, AttributeValue> {
         let open = self.open.iter().map(|name| AttributeValue::S(name.clone())).collect();
         HashMap::from([
             ("pk".to_owned(), AttributeValue::S(PARTITION.to_owned())),
@@ -51,7 +51,7 @@ impl Memory {
     }
 
     /// None for an item that this program cannot read: the check then tells anew what it finds.
-    fn read(item: &HashMap<String, AttributeValue>) -> Option<Self> {
+    pub(crate) fn read(item: &HashMap<String, AttributeValue>) -> Option<Self> {
         let text = |name: &str| item.get(name)?.as_s().ok();
         let number = |name: &str| item.get(name)?.as_n().ok()?.parse::<u64>().ok();
         let open = item.get("open")?.as_l().ok()?;

@@ -21,7 +21,7 @@ pub(crate) fn decide(
     now: Timestamp,
 ) -> (Option<Notice>, Memory) {
     let open: BTreeSet<String> = report.open().map(name).collect();
-    let run = last.map_or(0, |last| last.run) + 1;
+    let run = last.map_or(0, |last| last.run).saturating_add(1);
     let silent = last.map_or(SignedDuration::MAX, |last| now.duration_since(last.told));
     let changed = last.is_some_and(|last| last.digest != digest(&open));
     let due = silent >= SignedDuration::from_hours(24 * i64::from(demands.heartbeat_days));

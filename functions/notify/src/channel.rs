@@ -1,4 +1,7 @@
 //! A channel: one message a second, Slack's wishes to wait, and what can be mended when Slack refuses.
+//!
+//! Several processes may post to it. Who posts holds the channel in the stack's table meanwhile, and says when it is free
+//! again: a second after Slack's answer, however long the call was under way.
 
 use std::time::Duration;
 
@@ -12,6 +15,8 @@ use crate::table::{Table, later};
 /// A channel takes a message a second.
 /// <https://docs.slack.dev/apis/web-api/rate-limits/#rate-limits__posting-messages>
 const PACE: Duration = Duration::from_secs(1);
+/// Who has not let go of the channel after this is dead: longer than a call of Slack takes, with reading its secret.
+const HELD: Duration = Duration::from_secs(12);
 /// What is left of an invocation's time for writing down what was done.
 pub(crate) const RESERVE: Duration = Duration::from_secs(3);
 /// A Slack that is not well is asked so often.
@@ -60,11 +65,14 @@ impl Channel {
             Box::pin(self.turn(*last, invocation)).await?;
             let asked = Box::pin(self.slack.ask(ask, &message)).await;
             *last = Some(Instant::now());
+            let wait = if let Err(Refusal::Later(wait)) = &asked { *wait } else { PACE };
+            Box::pin(self.leave(wait.max(PACE), invocation)).await;
             match asked {
                 Ok(posted) => return Ok(posted),
                 Err(Refusal::Later(wait)) => {
                     tracing::info!(seconds = wait.as_secs(), "slack wants to be left alone for a while");
-                    Box::pin(self.close(wait, invocation)).await?;
+                    // Nor is it asked meanwhile whether the channel is free.
+                    pause(wait.saturating_sub(PACE), invocation).await?;
                 }
                 Err(Refusal::Blocks(reason)) if !message.blocks.is_empty() => {
                     tracing::warn!(reason, "slack refuses the blocks: the message goes without");
@@ -85,29 +93,33 @@ impl Channel {
         }
     }
 
-    /// Waits until the channel is free, and takes the moment.
+    /// Waits until the channel is free, and takes it.
     async fn turn(&self, last: Option<Instant>, invocation: &Invocation) -> Result<(), Refusal> {
         // From answer to call: however long either was under way, Slack sees a second between them.
         let since = last.map_or(PACE, |last| last.elapsed());
         pause(PACE.saturating_sub(since), invocation).await?;
         loop {
             let now = invocation.now();
-            match self.table.take(self.name(), now, PACE).await {
+            match self.table.take(self.name(), &invocation.request_id, now, HELD).await {
                 Err(error) => return Err(Refusal::Unwell(error.to_string())),
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(free)) => {
                     let wait = Duration::try_from(free.duration_since(now)).unwrap_or_default();
+                    // Whoever holds it lets go of it sooner than that, as a rule.
+                    let wait = if wait > HELD { wait } else { wait.min(PACE) };
                     pause(wait.max(Duration::from_millis(1)), invocation).await?;
                 }
             }
         }
     }
 
-    /// Nobody posts to the channel for so long.
-    async fn close(&self, wait: Duration, invocation: &Invocation) -> Result<(), Refusal> {
-        let now = invocation.now();
-        let closed = self.table.close(self.name(), now, later(now, wait)).await;
-        closed.map_err(|error| Refusal::Unwell(error.to_string()))
+    /// Lets go of the channel: nobody posts to it for so long.
+    async fn leave(&self, wait: Duration, invocation: &Invocation) {
+        let free = later(invocation.now(), wait);
+        if let Err(error) = self.table.leave(self.name(), &invocation.request_id, free).await {
+            // What was posted is posted. The channel is free again as after a death.
+            tracing::warn!(reason = %error, "the channel cannot be let go of");
+        }
     }
 }
 

@@ -139,45 +139,51 @@ impl Table {
         }
     }
 
-    /// Takes a channel's next free moment, which is over after `pace`; or says when it is free.
+    /// Takes a channel that is free for `by`, who holds it for so long at most; or says when it will be.
     pub(crate) async fn take(
         &self,
         channel: &str,
+        by: &str,
         now: Timestamp,
-        pace: Duration,
+        held: Duration,
     ) -> Result<Result<(), Timestamp>, TableError> {
         let update = self.dynamodb.update_item().table_name(&self.name).set_key(Some(address("channel", channel)));
         let update = update
-            .update_expression("SET opens = :next, expires = :expires")
+            .update_expression("SET opens = :until, holder = :by, expires = :expires")
             .condition_expression("attribute_not_exists(opens) OR opens <= :now")
-            .expression_attribute_values(":next", number(later(now, pace).as_millisecond()))
+            .expression_attribute_values(":until", number(later(now, held).as_millisecond()))
+            .expression_attribute_values(":by", text(by))
             .expression_attribute_values(":now", number(now.as_millisecond()))
             .expression_attribute_values(":expires", number(later(now, KEPT).as_second()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match update.send().await {
             Ok(_) => Ok(Ok(())),
             Err(error) => match refused(&error) {
+                // Taken by a try whose answer was lost.
+                Some(item) if read(item, "holder") == by => Ok(Ok(())),
                 Some(item) => {
                     let free = item.get("opens").and_then(|value| value.as_n().ok()).and_then(|n| n.parse().ok());
                     let free = free.and_then(|free| Timestamp::from_millisecond(free).ok());
-                    Ok(Err(free.unwrap_or_else(|| later(now, pace))))
+                    Ok(Err(free.unwrap_or_else(|| later(now, held))))
                 }
                 None => Err(failed(&error)),
             },
         }
     }
 
-    /// Closes a channel until then, for all who post to it.
-    pub(crate) async fn close(&self, channel: &str, now: Timestamp, until: Timestamp) -> Result<(), TableError> {
+    /// Lets go of a channel: it is free from then on. One that somebody else has taken since stays theirs.
+    pub(crate) async fn leave(&self, channel: &str, by: &str, free: Timestamp) -> Result<(), TableError> {
         let update = self.dynamodb.update_item().table_name(&self.name).set_key(Some(address("channel", channel)));
         let update = update
-            .update_expression("SET opens = :until, expires = :expires")
-            .condition_expression("attribute_not_exists(opens) OR opens < :until")
-            .expression_attribute_values(":until", number(until.as_millisecond()))
-            .expression_attribute_values(":expires", number(later(now, KEPT).as_second()));
+            .update_expression("SET opens = :free, expires = :expires REMOVE holder")
+            .condition_expression("holder = :by")
+            // Not a fraction too early.
+            .expression_attribute_values(":free", number(free.as_millisecond().saturating_add(1)))
+            .expression_attribute_values(":by", text(by))
+            .expression_attribute_values(":expires", number(later(free, KEPT).as_second()));
         match update.send().await {
             Ok(_) => Ok(()),
-            Err(error) if refused(&error).is_some() || is_refused(&error) => Ok(()),
+            Err(error) if is_refused(&error) => Ok(()),
             Err(error) => Err(failed(&error)),
         }
     }

@@ -41,6 +41,11 @@ pub fn is_container(artifact: &str) -> bool {
 }
 
 /// Whether a tag counts as a release.
+///
+/// One that stands for a single processor (`v2-arm64`) does when it fits the pattern, though the index that is to hold
+/// its image may be on its way: neither the event of its push nor its manifest tells of an index, ECR knows one only once
+/// it is there, and to guess from the tag would take such tags away from whoever has no index. So there may be one
+/// rollout more; the index is pushed later, and is what runs in the end.
 #[must_use]
 pub fn is_release(pattern: &str, tag: &str) -> bool {
     matches(pattern, tag) && !belongs(tag)

@@ -41,11 +41,17 @@ pub(crate) struct Ecs<'a> {
     pub(crate) logs: &'a aws_sdk_cloudwatchlogs::Client,
     pub(crate) cluster: &'a str,
     pub(crate) service: &'a str,
+    /// There is no such service, but a family of revisions of which a schedule starts the newest.
+    pub(crate) periodic: bool,
 }
 
 impl Ecs<'_> {
     /// The service, if it is there.
     pub(crate) async fn look(&self) -> Result<Option<Service>, CallError> {
+        if self.periodic {
+            let newest = self.revision(&format!("{}-{}", self.cluster, self.service)).await?;
+            return Ok(newest.map(|newest| self.stand_in(newest.arn())));
+        }
         let describe = self.ecs.describe_services().cluster(self.cluster).services(self.service);
         let answer = match describe.send().await.map_err(|error| CallError::of(DESCRIBE, &error)) {
             Err(error) if error.is("ClusterNotFoundException") => return Ok(None),
@@ -53,6 +59,14 @@ impl Ecs<'_> {
         };
         let mut services = answer.services.unwrap_or_default().into_iter();
         Ok(services.find(|service| service.status() == Some("ACTIVE")))
+    }
+
+    /// What stands for a periodic task: a service that is to have no tasks, and is as it is to be.
+    fn stand_in(&self, revision: &str) -> Service {
+        let deployment = SdkDeployment::builder().id(revision).status("PRIMARY").task_definition(revision);
+        let deployment = deployment.rollout_state(DeploymentRolloutState::Completed).build();
+        let service = Service::builder().service_name(self.service).status("ACTIVE").task_definition(revision);
+        service.deployments(deployment).build()
     }
 
     /// A revision by its ARN, or the newest of a family.
@@ -106,6 +120,10 @@ impl Ecs<'_> {
 
     /// Tells ECS. Only what is named is changed.
     pub(crate) async fn tell(&self, change: &Change, before: Option<&Service>) -> Result<Told, CallError> {
+        if self.periodic {
+            // That the revision is there is all that its schedule has to be told.
+            return Ok(Told { deployment: change.revision.clone().unwrap_or_default(), trace: None });
+        }
         let update = self.ecs.update_service().cluster(self.cluster).service(self.service);
         let update = update.set_task_definition(change.revision.clone()).set_desired_count(change.count);
         let answer = update.send().await.map_err(|error| CallError::of(UPDATE, &error))?;

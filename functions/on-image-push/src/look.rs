@@ -137,8 +137,8 @@ impl<'a> Look<'a> {
 
     fn ecs(&self) -> Ecs<'a> {
         let OnImagePush { clients, settings, .. } = self.function;
-        let service = self.service;
-        Ecs { ecs: &clients.ecs, logs: &clients.logs, cluster: &settings.cluster, service: &service.service }
+        let Service { service, periodic, .. } = self.service;
+        Ecs { ecs: &clients.ecs, logs: &clients.logs, cluster: &settings.cluster, service, periodic: *periodic }
     }
 
     /// Record, service and image at once: three calls, one way there and back.

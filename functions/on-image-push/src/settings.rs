@@ -59,6 +59,9 @@ pub struct Service {
     pub before_deploy: Vec<String>,
     /// So many seconds that may take.
     pub timeout: Option<u64>,
+    /// It is a periodic task: its schedule starts the newest revision each time, and there is no service in ECS.
+    #[serde(default)]
+    pub periodic: bool,
 }
 
 impl Settings {
@@ -95,7 +98,8 @@ impl Settings {
         Goal {
             service: service.service.clone(),
             repository: format!("{}/{}", self.registry.host, self.repository(service)),
-            least: service.least,
+            least: if service.periodic { 0 } else { service.least },
+            periodic: service.periodic,
             prepares: !service.before_deploy.is_empty(),
             timeout: Duration::from_secs(service.timeout.unwrap_or(TIMEOUT)),
         }

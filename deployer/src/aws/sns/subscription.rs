@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_sns::types::Subscription as Sdk;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 use wharf_engine::{Class, Estimate, Field, Health, Identity, LogicalId, Order, Outputs, Rules, Value};
 
@@ -17,6 +18,7 @@ use super::topic::{self, TopicArn};
 use crate::aws::call::{Aws, CallError};
 use crate::aws::kind::{Changed, Found, Gone, Grant, Kind, Made, New, OF_THIS_STACK, Query};
 use crate::aws::out::{Handle, Out, Text};
+use crate::aws::sqs::queue::QueueArn;
 use crate::aws::tag_index;
 use crate::aws::tags::{self, Tags};
 
@@ -31,6 +33,9 @@ pub struct Subscription {
     pub endpoint: Text,
     /// Only the message is delivered, without what SNS puts around it: queues and HTTPS.
     pub raw: bool,
+    /// Where goes what cannot be delivered: a queue that lets the topic send to it. Without one it is lost.
+    /// <https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html>
+    pub dead_letters: Option<Out<QueueArn>>,
 }
 
 /// Marks the ARN of a subscription.
@@ -45,6 +50,10 @@ impl Handle<Subscription> {
     }
 }
 
+/// The names of attributes.
+const RAW: &str = "RawMessageDelivery";
+const REDRIVE: &str = "RedrivePolicy";
+
 /// What SNS shows in place of the ARN of a subscription that is not confirmed.
 const PENDING: &str = "PendingConfirmation";
 
@@ -56,6 +65,7 @@ impl Kind for Subscription {
             Field::new("protocol").replaces(),
             Field::new("endpoint").replaces(),
             Field::new("raw"),
+            Field::new("dead_letters"),
         ],
         order: Order::CreateFirst,
         protected: false,
@@ -78,7 +88,9 @@ impl Kind for Subscription {
     async fn create(&self, aws: &Aws, _: &New<'_>) -> Result<Made, CallError> {
         let (topic, endpoint) = (self.topic.get()?, self.endpoint.get()?);
         let subscribe = aws.sns.subscribe().topic_arn(topic).protocol(&self.protocol).endpoint(endpoint);
-        let subscribe = if self.raw { subscribe.attributes("RawMessageDelivery", "true") } else { subscribe };
+        let subscribe = if self.raw { subscribe.attributes(RAW, "true") } else { subscribe };
+        let letters = self.redrive_policy()?;
+        let subscribe = if letters.is_empty() { subscribe } else { subscribe.attributes(REDRIVE, letters) };
         let answer = aws.call("sns:Subscribe", topic, || subscribe.clone().send()).await?;
         let arn = answer.subscription_arn.filter(|arn| arn.starts_with("arn:"));
         let outputs = outputs(arn.as_deref().unwrap_or(PENDING));
@@ -86,9 +98,11 @@ impl Kind for Subscription {
     }
 
     async fn update(&self, aws: &Aws, now: &Found<Self>, changed: &Changed) -> Result<Option<Outputs>, CallError> {
-        if let (true, Some(arn)) = (changed.has("raw"), confirmed(now)) {
+        let Some(arn) = confirmed(now) else { return Ok(Some(now.outputs.clone())) };
+        let attributes = [("raw", RAW, self.raw.to_string()), ("dead_letters", REDRIVE, self.redrive_policy()?)];
+        for (_, name, value) in attributes.into_iter().filter(|(field, ..)| changed.has(field)) {
             let set = aws.sns.set_subscription_attributes().subscription_arn(&arn);
-            let set = set.attribute_name("RawMessageDelivery").attribute_value(self.raw.to_string());
+            let set = set.attribute_name(name).attribute_value(value);
             aws.call("sns:SetSubscriptionAttributes", &arn, || set.clone().send()).await?;
         }
         Ok(Some(now.outputs.clone()))
@@ -112,6 +126,14 @@ impl Kind for Subscription {
         const READS: &[&str] = &["sns:GetSubscriptionAttributes", "sns:ListSubscriptions", "sns:ListTagsForResource"];
         const WRITES: &[&str] = &["sns:SetSubscriptionAttributes", "sns:Subscribe", "sns:Unsubscribe"];
         vec![Grant::read(READS), tag_index::GRANT, Grant::write(WRITES, OURS).when(OF_THIS_STACK)]
+    }
+}
+
+impl Subscription {
+    /// As SNS takes it: empty is none.
+    fn redrive_policy(&self) -> Result<String, CallError> {
+        let Some(queue) = &self.dead_letters else { return Ok(String::new()) };
+        Ok(json!({ "deadLetterTargetArn": queue.get()? }).to_string())
     }
 }
 
@@ -165,11 +187,12 @@ async fn observe(
     if !query.asks_for(&id) {
         return Ok(None);
     }
-    let raw = match (protocol, wanted) {
-        ("email" | "email-json" | "lambda" | "sms", _) => false,
+    let (raw, dead_letters) = match (protocol, wanted) {
+        // A person's address has neither.
+        ("email" | "email-json" | "sms", _) => (false, None),
         // Nothing is told of it yet.
-        (_, Some((_, wanted))) if !arn.starts_with("arn:") => wanted.raw,
-        _ => raw(aws, arn).await?,
+        (_, Some((_, wanted))) if !arn.starts_with("arn:") => (wanted.raw, wanted.dead_letters.clone()),
+        _ => attributes(aws, arn).await?,
     };
     Ok(Some(Found {
         id,
@@ -181,6 +204,7 @@ async fn observe(
             protocol: protocol.to_owned(),
             endpoint: Text::known(endpoint),
             raw,
+            dead_letters,
         },
         outputs: outputs(arn),
         blockers: Default::default(),
@@ -194,13 +218,16 @@ fn unwanted(topic: &LogicalId, protocol: &str, endpoint: &str) -> Result<Logical
     LogicalId::new(format!("{topic}-{protocol}-{mark}")).map_err(CallError::ours)
 }
 
-async fn raw(aws: &Aws, arn: &str) -> Result<bool, CallError> {
+/// Whether it is raw, and where goes what cannot be delivered.
+async fn attributes(aws: &Aws, arn: &str) -> Result<(bool, Option<Out<QueueArn>>), CallError> {
     let send = || aws.sns.get_subscription_attributes().subscription_arn(arn).send();
     match aws.call("sns:GetSubscriptionAttributes", arn, send).await {
-        Err(error) if error.class == Class::Missing => Ok(false),
+        Err(error) if error.class == Class::Missing => Ok((false, None)),
         answer => {
             let attributes = answer?.attributes.unwrap_or_default();
-            Ok(attributes.get("RawMessageDelivery").is_some_and(|raw| raw.eq_ignore_ascii_case("true")))
+            let raw = attributes.get(RAW).is_some_and(|raw| raw.eq_ignore_ascii_case("true"));
+            let policy = attributes.get(REDRIVE).and_then(|policy| serde_json::from_str::<Json>(policy).ok());
+            Ok((raw, policy.and_then(|policy| policy["deadLetterTargetArn"].as_str().map(Out::known))))
         }
     }
 }

@@ -24,7 +24,7 @@ fn topic() -> Topic {
 
 fn subscription(topic: &Out<TopicArn>, protocol: &str, endpoint: &str) -> Subscription {
     let endpoint = Text::known(endpoint);
-    Subscription { topic: topic.clone(), protocol: protocol.to_owned(), endpoint, raw: false }
+    Subscription { topic: topic.clone(), protocol: protocol.to_owned(), endpoint, raw: false, dead_letters: None }
 }
 
 #[tokio::test(start_paused = true)]
@@ -59,7 +59,9 @@ async fn subscriptions_live_from_creation_to_deletion() {
     let topic = out(&world.create("observability.topic", &topic()).await, "arn");
     let queue = subscription(&topic, "sqs", "arn:aws:sqs:us-east-1:123456789012:alarms");
     let made = world.create("observability.queue", &queue).await;
-    let made = world.update(&made, &Subscription { raw: true, ..queue }).await;
+    let dead = Some(Out::known("arn:aws:sqs:us-east-1:123456789012:alarms-dead"));
+    let made = world.update(&made, &Subscription { raw: true, dead_letters: dead, ..queue.clone() }).await;
+    let made = world.update(&made, &queue).await;
     let email = subscription(&topic, "email", "ops@example.com");
     let waiting = world.create("observability.email", &email).await;
     assert_eq!(waiting.outputs["arn"].as_text().unwrap(), "PendingConfirmation");

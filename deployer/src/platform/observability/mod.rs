@@ -59,6 +59,7 @@ pub(super) fn observability(
             protocol: "email".to_owned(),
             endpoint: address.as_str().into(),
             raw: false,
+            dead_letters: None,
         };
         b.add(&format!("observability.email-{}", word(address)), subscription)?;
     }

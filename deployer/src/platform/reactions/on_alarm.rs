@@ -17,6 +17,11 @@ const TIMEOUT: Seconds = Seconds(60);
 /// The leading key of what was told.
 const NOTICE: &str = "notice";
 
+/// As few as a mapping can be limited to. They share the channel by what stands in the table, and so keep to what Slack
+/// takes; a limit of the function alone would have its mapping take messages that it cannot hand over.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html#events-sqs-max-concurrency>
+const AT_ONCE: i32 = 2;
+
 /// So often a message is taken that is not worked on: Slack takes one message a second, and whatever it refuses comes
 /// back.
 const RECEIVES: u32 = 50;
@@ -33,21 +38,19 @@ impl One<'_> {
             description: "tells people what happens",
             timeout: TIMEOUT,
             memory: 256,
-            // One that posts, so that it can keep to what Slack takes.
-            concurrency: Some(1),
+            concurrency: Some(AT_ONCE),
             invocations: None,
             env,
         };
         let function = self.make(b, settings, self.may_tell(&queues))?;
-        // The least that a mapping can be limited to is two.
-        let most = (!ground.config.reactions.reserved_concurrency).then_some(2);
-        self.mapping(b, &queues, &function, most)?;
+        self.mapping(b, &queues, &function, AT_ONCE)?;
         let subscription = Subscription {
             topic: signals,
             protocol: "sqs".to_owned(),
             // By its name, for a subscription is found by its endpoint.
             endpoint: self.arn("sqs", &self.name()).into(),
             raw: false,
+            dead_letters: Some(queues.dead.arn()),
         };
         b.add_after(&self.id("subscription"), subscription, [queues.queue.logical_id().clone()])?;
         self.rule(b, "what AWS itself reports", self.reports(), &queues)?;

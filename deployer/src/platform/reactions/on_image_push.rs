@@ -14,6 +14,9 @@ use crate::platform::{BuildError, Builder};
 
 const TIMEOUT: Seconds = Seconds(60);
 
+/// Rollouts of several services at once, each its own message.
+const AT_ONCE: i32 = 5;
+
 /// The leading key of the records of rollouts.
 const ROLLOUT: &str = "rollout";
 
@@ -30,12 +33,12 @@ impl One<'_> {
             description: "rolls out the images that are pushed",
             timeout: TIMEOUT,
             memory: 256,
-            concurrency: Some(5),
+            concurrency: Some(AT_ONCE),
             invocations: None,
             env: BTreeMap::from([("WHARF_CLUSTER", self.stack().into()), ("WHARF_SERVICES", self.services().into())]),
         };
         let function = self.make(b, settings, self.may_roll_out(&queues))?;
-        self.mapping(b, &queues, &function, None)?;
+        self.mapping(b, &queues, &function, AT_ONCE)?;
         self.rule(b, "images that are pushed, and what becomes of their rollouts", self.pushes(), &queues)?;
         Ok(Made { function, queues: Some(queues) })
     }
@@ -44,15 +47,17 @@ impl One<'_> {
         self.ground.config.stack.name.as_str()
     }
 
-    /// The services that images are rolled out to.
+    /// The services and periodic tasks that images are rolled out to.
     fn services(&self) -> String {
         let config = self.ground.config;
-        let running = config.services.iter().filter(|(_, service)| !service.is_periodic());
-        let services = running.map(|(name, service)| {
+        let services = config.services.iter().map(|(name, service)| {
             let mut about = json!({
                 "service": name, "repository": service.repository_or(name), "tags": service.images.tags,
                 "least": service.tasks.min,
             });
+            if service.is_periodic() {
+                about["periodic"] = json!(true);
+            }
             if !service.before_deploy.is_empty() {
                 about["before_deploy"] = json!(service.before_deploy);
                 about["timeout"] = json!(u32::from(service.before_deploy_minutes) * 60);
@@ -88,7 +93,8 @@ impl One<'_> {
         pattern
     }
 
-    /// Rollouts of the stack's own services, and nothing else of ECS.
+    /// Rollouts of the stack's own services and periodic tasks, and nothing else of ECS. A schedule names the family of
+    /// its task, so that it is not touched.
     /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html>
     fn may_roll_out(&self, queues: &Queues) -> Vec<Statement> {
         let (ground, stack) = (self.ground, self.stack());
@@ -97,7 +103,8 @@ impl One<'_> {
         let definitions = self.arn("ecs", &format!("task-definition/{stack}-*:*"));
         let in_cluster = |statement: Statement| statement.when("ArnEquals", "ecs:cluster", cluster.as_str());
         let repositories = ground.repositories.values().map(|repository| repository.arn().text());
-        let roles = ground.logs.keys().flat_map(|service| role_arns(ground.site, stack, service)).map(Text::from);
+        let services = ground.config.services.keys();
+        let roles = services.flat_map(|service| role_arns(ground.site, stack, service)).map(Text::from);
         let logs = ground.logs.values().map(|log| Text::join([log.arn().text(), ":*".into()]));
         let service = ["ecs:DescribeServices", "ecs:ListServiceDeployments", "ecs:UpdateService"];
         let history = ["ecs:DescribeServiceDeployments", "ecs:DescribeServiceRevisions"];

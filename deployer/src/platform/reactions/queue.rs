@@ -77,7 +77,8 @@ impl One<'_> {
         Ok(Queues { queue: b.add(&self.id("queue"), queue)?, dead })
     }
 
-    /// The function's rule sends to its queues, the topic to the queue that is subscribed to it; nobody does without TLS.
+    /// The function's rule sends to its queues, and so does the topic that one of them is subscribed to: what they cannot
+    /// hand over goes to the other. Nobody does without TLS.
     /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sqs-permissions>
     fn queue_policy(&self, name: &str, topic: Option<&Out<TopicArn>>) -> Document {
         let site = self.ground.site;
@@ -88,8 +89,7 @@ impl One<'_> {
         let send = |service: &str| Statement::allow(["sqs:SendMessage"]).service(service).on(queue.as_str());
         let rule = arn("events", &format!("rule/{}", self.name()));
         let events = send("events.amazonaws.com").when("ArnEquals", "aws:SourceArn", rule);
-        let told = topic.filter(|_| name == self.name());
-        let told = told.map(|topic| send("sns.amazonaws.com").when("ArnEquals", "aws:SourceArn", topic.text()));
+        let told = topic.map(|topic| send("sns.amazonaws.com").when("ArnEquals", "aws:SourceArn", topic.text()));
         let open = Statement::deny(["sqs:ReceiveMessage", "sqs:SendMessage"]).aws("*").on(queue.as_str());
         let open = open.when("Bool", "aws:SecureTransport", "false");
         Document::new([events].into_iter().chain(told).chain([open]))
@@ -120,13 +120,16 @@ impl One<'_> {
         b.add(&self.id("rule"), rule).map(drop)
     }
 
-    /// What hands the queue's messages to the function, which says of each what became of it.
+    /// What hands the queue's messages to the function, which says of each what became of it: to no more invocations at
+    /// once than are kept free for the function. It would take messages for more, and each time that they are refused
+    /// brings them nearer to the dead letters.
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html#events-sqs-queueconfig>
     pub(super) fn mapping(
         &self,
         b: &mut Builder,
         queues: &Queues,
         function: &Handle<LambdaFunction>,
-        concurrency: Option<i32>,
+        at_once: i32,
     ) -> Result<(), BuildError> {
         let mapping = EventSourceMapping {
             queue: queues.queue.arn(),
@@ -135,7 +138,7 @@ impl One<'_> {
             batch: 10,
             window: Seconds(0),
             partial: true,
-            concurrency,
+            concurrency: Some(at_once),
             tags: b.tags(),
         };
         b.add(&self.id("mapping"), mapping).map(drop)

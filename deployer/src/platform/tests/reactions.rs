@@ -89,8 +89,16 @@ fn a_queue_lets_in_its_own_rule_and_topic_and_nobody_without_tls() {
     assert_eq!(topic["Principal"]["Service"], "sns.amazonaws.com");
     assert_eq!(topic["Condition"]["ArnEquals"]["aws:SourceArn"], "${reactions.signals.arn}");
     assert_eq!((&open["Effect"], &open["Condition"]["Bool"]["aws:SecureTransport"]), (&json!("Deny"), &json!("false")));
+    // What rule and topic cannot hand over goes to the dead letters.
     let dead = document(&stack, "reactions.on-alarm.dead-letters", "policy");
-    assert_eq!(dead["Statement"].as_array().map(Vec::len), Some(2), "{dead}");
+    let senders = |policy: &Json| {
+        policy["Statement"].as_array().map(|all| all.iter().map(|one| one["Principal"].clone()).collect::<Vec<_>>())
+    };
+    assert_eq!(senders(&dead), senders(&policy));
+    assert_eq!(dead["Statement"][1]["Condition"], topic["Condition"]);
+    assert_eq!(at(&stack, "reactions.on-alarm.subscription", "/dead_letters/$ref"), "reactions.on-alarm.dead-letters");
+    let unheard = document(&stack, "reactions.on-image-push.dead-letters", "policy");
+    assert_eq!(unheard["Statement"].as_array().map(Vec::len), Some(2), "{unheard}");
 }
 
 #[test]
@@ -114,6 +122,13 @@ fn the_functions_are_told_what_they_need_to_know() {
             { "service": "web", "repository": "web", "tags": "v*", "least": 2, "timeout": 900,
               "before_deploy": ["python", "manage.py", "migrate", "--noinput"] },
         ])
+    );
+    let periodic = self::stack("[cluster]\n[services.tidy]\nschedule = \"rate(1 hour)\"\nrepository = \"web\"\n");
+    let services = env(&periodic, "on-image-push", "WHARF_SERVICES").expect("it has services");
+    let services: Json = serde_json::from_str(&services).expect("JSON");
+    assert_eq!(
+        services,
+        json!([{ "service": "tidy", "repository": "web", "tags": "v*", "least": 2, "periodic": true }])
     );
     assert_eq!(env(&stack, "on-alarm", "WHARF_ALERTS").as_deref(), Some("${observability.topic.arn}"));
     assert_eq!(env(&stack, "on-alarm", "WHARF_SLACK").as_deref(), Some(r#"{"secret":"/shop/slack/webhook"}"#));
@@ -156,23 +171,31 @@ fn a_rollout_hands_over_the_roles_of_the_stacks_services_and_no_others() {
     let stack = stack(&format!("{EDGE}[services.web]\nport = 8000\n[services.tidy]\nschedule = \"rate(1 hour)\"\n"));
     let all = statements(&stack, "on-image-push");
     let pass = statement(&all, "iam:PassRole");
-    let role = |noun: &str| format!("arn:aws:iam::123456789012:role/wharf/shop/shop-web-{noun}");
-    assert_eq!(pass["Resource"], json!([role("execution"), role("task")]));
+    let role = |noun: &str| format!("arn:aws:iam::123456789012:role/wharf/shop/shop-{noun}");
+    assert_eq!(
+        pass["Resource"],
+        json!([role("tidy-execution"), role("tidy-task"), role("web-execution"), role("web-task")])
+    );
     assert_eq!(pass["Condition"]["StringEquals"]["iam:PassedToService"], "ecs-tasks.amazonaws.com");
 }
 
 #[test]
-fn only_what_tells_people_is_limited_to_one_and_nothing_is_where_the_account_has_none_to_spare() {
+fn no_mapping_hands_over_to_more_invocations_at_once_than_are_kept_free_for_its_function() {
     let file = "[cluster]\n[services.web]\n[database]\n[alerts]\n";
-    let limit = |stack: &Stack, function: &str| at(stack, &format!("reactions.{function}.function"), "/concurrency");
-    let some = stack(file);
-    assert_eq!(limit(&some, "on-alarm"), 1);
-    assert_eq!(at(&some, "reactions.on-alarm.mapping", "/concurrency"), Json::Null);
-    let none = stack(&format!("{file}[reactions]\nreserved_concurrency = false\n"));
-    for function in ["on-image-push", "on-alarm", "check-snapshots"] {
-        assert_eq!(limit(&none, function), Json::Null, "{function}");
+    let of =
+        |stack: &Stack, function: &str, noun: &str| at(stack, &format!("reactions.{function}.{noun}"), "/concurrency");
+    let (some, none) = (stack(file), stack(&format!("{file}[reactions]\nreserved_concurrency = false\n")));
+    for function in ["on-image-push", "on-alarm"] {
+        let most = of(&some, function, "mapping").as_i64().expect("it is limited");
+        // The least that AWS takes.
+        assert!(most >= 2, "{function}");
+        assert!(of(&some, function, "function").as_i64().expect("some are kept free") >= most, "{function}");
+        // The limit of the mapping holds where the account has none to spare.
+        assert_eq!((of(&none, function, "function"), of(&none, function, "mapping")), (Json::Null, json!(most)));
+        let receives = at(&some, &format!("reactions.{function}.queue"), "/dead_letters/receives");
+        assert!(receives.as_i64().is_some_and(|receives| receives >= 5), "{function}: {receives}");
     }
-    assert_eq!(at(&none, "reactions.on-alarm.mapping", "/concurrency"), 2);
+    assert_eq!(of(&some, "check-snapshots", "function"), Json::Null);
 }
 
 #[test]

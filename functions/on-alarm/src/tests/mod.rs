@@ -3,6 +3,7 @@
 mod cases;
 mod channel;
 mod death;
+mod inputs;
 mod routes;
 mod story;
 

@@ -16,6 +16,7 @@ pub(crate) fn settings() -> Settings {
         least: 1,
         before_deploy: Vec::new(),
         timeout: None,
+        periodic: false,
     };
     Settings {
         stack: "shop".to_owned(),

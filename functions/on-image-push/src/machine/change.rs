@@ -70,7 +70,8 @@ impl State {
             rollout.done.ended = Some(now);
         }
         if let Some(rollout) = self.record.all().nth(index) {
-            let done = format!("{} runs", rollout.name());
+            let how = if self.goal.periodic { "is what runs next" } else { "runs" };
+            let done = format!("{} {how}", rollout.name());
             next.untold.push(self.notice(rollout, Severity::Info, &done, "settled", now));
             self.did = Some(done);
         }

@@ -16,6 +16,8 @@ pub struct Goal {
     pub repository: String,
     /// How many tasks it gets if it has none.
     pub least: i32,
+    /// It runs now and then: the newest revision is what it runs next.
+    pub periodic: bool,
     /// A command is run once in a task of its own before each rollout.
     pub prepares: bool,
     /// So long that command may take.

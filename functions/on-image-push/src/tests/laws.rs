@@ -172,6 +172,28 @@ async fn an_index_is_pinned_and_what_is_pushed_beside_it_is_ignored() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_image_for_one_processor_with_a_tag_of_its_own_gives_way_to_its_index_in_either_order() {
+    let stage = Stage::new().await;
+    let child = stage.push_quietly("web", "v2-arm64").await;
+    let entry = json!({"digest": child, "mediaType": "application/vnd.oci.image.manifest.v1+json", "platform": {"os": "linux"}});
+    let index = json!({
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [entry],
+    });
+    let index = stage.put("web", &index, Some("v2")).await;
+    let of_child = stage.event("web", &child, Some("v2-arm64"), -2);
+    let of_index = stage.event("web", &index, Some("v2"), 0);
+    for (events, updates) in [([&of_child, &of_index], 2), ([&of_index, &of_child], 1)] {
+        let stage = stage.fork();
+        for event in events {
+            assert_eq!(stage.hear(&[event.clone()]).await, 0);
+        }
+        stage.settle().await;
+        assert_eq!((stage.tasks(&index), stage.tasks(&child)), (2, 0));
+        written(&stage, updates, updates);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn deletions_failures_storage_classes_and_other_repositories_write_nothing() {
     let stage = Stage::new().await.fork();
     let digest = stage.push_quietly("web", "v2").await;

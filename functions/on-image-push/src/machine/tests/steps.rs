@@ -16,6 +16,7 @@ fn goal(prepares: bool) -> Goal {
         service: "web".to_owned(),
         repository: "r/web".to_owned(),
         least: 2,
+        periodic: false,
         prepares,
         timeout: Duration::from_secs(900),
     }

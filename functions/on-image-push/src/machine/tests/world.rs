@@ -177,6 +177,7 @@ impl Scenario {
             service: "web".to_owned(),
             repository: "r/web".to_owned(),
             least: LEAST,
+            periodic: false,
             prepares: self.commands.is_some(),
             timeout: Duration::from_secs(900),
         }
