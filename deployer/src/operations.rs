@@ -7,6 +7,7 @@ mod exec;
 mod first_rollouts;
 mod obstacles;
 mod one_off;
+mod preparation;
 mod record;
 mod restore;
 mod rollout;
@@ -26,6 +27,7 @@ pub use destroy::Left;
 pub use error::{Error, GuardError};
 pub use exec::{Exec, Opened};
 pub use one_off::{Progress, Ran};
+pub use preparation::BeforeDeploy;
 pub use restore::{Ended, Intent, Kept, Point, Restore, RestoreError, Restored};
 pub use rollout::{Deploy, Deployed, RolloutError, Serves, Wanted};
 pub use service_log::{Line, Page, ServiceLog};
@@ -41,6 +43,12 @@ use crate::ledger::Ledger;
 #[must_use]
 pub fn operating() -> Vec<Grant> {
     [tasks::grants(), service_log::grants(), one_off::grants(), exec::grants()].concat()
+}
+
+/// What running a command before a deployment needs.
+#[must_use]
+pub fn preparing() -> Vec<Grant> {
+    one_off::grants()
 }
 
 /// A stack in an account.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::aws::rds::instance::restored::grants as restoring;
 use crate::aws::{Grant, Scope, kinds};
-use crate::operations::operating;
+use crate::operations::{operating, preparing};
 
 /// What the policy is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,8 @@ type Conditions = BTreeSet<(&'static str, String, String)>;
 #[must_use]
 pub fn policies(scope: &Scope, purpose: For) -> Vec<Json> {
     let grants: Vec<Grant> = match purpose {
-        For::Plan | For::Apply => kinds().iter().flat_map(|kind| kind.grants()).chain(own()).collect(),
+        For::Plan => kinds().iter().flat_map(|kind| kind.grants()).chain(own()).collect(),
+        For::Apply => kinds().iter().flat_map(|kind| kind.grants()).chain(own()).chain(preparing()).collect(),
         For::Deploy => rollouts(),
         For::Restore => {
             let looks = kinds().iter().flat_map(|kind| kind.grants()).filter(|grant| grant.reads).collect::<Vec<_>>();
@@ -78,6 +79,7 @@ fn rollouts() -> Vec<Grant> {
     const TABLE: &[&str] = &["arn:{partition}:dynamodb:{region}:{account}:table/wharf-{stack}"];
     const OF_ROLLOUTS: &[(&str, &str, &str)] = &[("ForAllValues:StringEquals", "dynamodb:LeadingKeys", "rollout")];
     let mut grants = crate::aws::ecs::rollout::grants();
+    grants.extend(preparing());
     grants.push(Grant::read(&["ec2:DescribeAvailabilityZones", "sts:GetCallerIdentity"]));
     grants.push(Grant::write(&["dynamodb:GetItem", "dynamodb:PutItem"], TABLE).when(OF_ROLLOUTS));
     grants

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use wharf::aws::Scope;
 use wharf::config::Config;
-use wharf::operations::{Deploy, Deployed, Error, Session, Wanted, Who};
+use wharf::operations::{BeforeDeploy, Deploy, Deployed, Error, Session, Wanted, Who};
 use wharf::policy::{For, policies};
 use wharf::rollout::machine::Ending;
 use wharf::rollout::record::{Record, Status};
@@ -114,6 +114,17 @@ impl Stage {
         deployed
     }
 
+    /// Deploys after a command that may take five minutes.
+    pub async fn deploy_after(&self, run: &str, wanted: Wanted<'_>, command: &[String]) -> Result<Deployed, Error> {
+        self.limit();
+        let session = self.session(run).await;
+        let before = BeforeDeploy { command, timeout: Duration::from_secs(300) };
+        let request = Deploy { before: Some(before), ..self.request(wanted, &|_| {}) };
+        let deployed = session.deploy(&request, std::future::pending()).await;
+        self.world.sandbox.set_policy(None);
+        deployed
+    }
+
     /// Deploys an image of the periodic task `tidy`.
     pub async fn deploy_periodic(&self, run: &str, wanted: Wanted<'_>) -> Result<Deployed, Error> {
         self.limit();
@@ -130,6 +141,7 @@ impl Stage {
             wanted,
             least: 2,
             periodic: false,
+            before: None,
             command: "deploy",
             who: Who { name: "tests".to_owned(), at: self.world.sandbox.now().to_string() },
             timing: virtual_timing(),

@@ -1,12 +1,14 @@
 //! `wharf deploy`: another image of a service.
 
+use std::time::Duration;
+
 use clap::Args;
 use serde_json::json;
 
 use super::Done;
 use super::context::Context;
 use crate::config::{Config, Service};
-use crate::operations::{Deploy, Deployed, Session, Wanted};
+use crate::operations::{BeforeDeploy, Deploy, Deployed, Session, Wanted};
 use crate::report::{Failure, Printer, Stop, json};
 use crate::rollout::machine::Ending;
 use crate::rollout::record::Status;
@@ -25,7 +27,7 @@ pub struct Arguments {
     pub digest: Option<String>,
 }
 
-/// Brings an image out, and waits until it runs.
+/// Brings an image out, after what the stack file has run before each rollout, and waits until it runs.
 pub(super) async fn deploy(arguments: &Arguments, context: &Context<'_>) -> Result<Done, Stop> {
     let config = context.config()?;
     let service = service(&config, &arguments.service)?;
@@ -66,6 +68,12 @@ pub(super) async fn roll(
 ) -> Result<Done, Stop> {
     let least = config.services.get(name).map_or(1, |service| i32::from(service.tasks.min));
     let periodic = config.services.get(name).is_some_and(Service::is_periodic);
+    // What ran before needs nothing to be prepared for it again.
+    let before = config.services.get(name).filter(|service| command == "deploy" && !service.before_deploy.is_empty());
+    let before = before.map(|service| BeforeDeploy {
+        command: &service.before_deploy,
+        timeout: Duration::from_secs(60 * u64::from(service.before_deploy_minutes)),
+    });
     let session = context.session(config).await?;
     let printer = context.printer;
     let said = std::cell::RefCell::new(String::new());
@@ -74,6 +82,7 @@ pub(super) async fn roll(
         wanted,
         least,
         periodic,
+        before,
         command,
         who: surroundings::who(&context.global.user),
         timing: surroundings::timing(),
@@ -108,7 +117,7 @@ fn tell(
         Some(Ending::NothingToDo) => ("nothing-to-do", None, Done::Well),
         Some(Ending::Settled) => ("settled", None, Done::Well),
         Some(Ending::Failed(why)) if deployed.status == Status::RolledBack => ("rolled-back", Some(why), Done::Failed),
-        Some(Ending::Failed(why)) => ("failed", Some(why), Done::Failed),
+        Some(Ending::Failed(why) | Ending::NotBegun(why)) => ("failed", Some(why), Done::Failed),
     };
     let body = json!({
         "stack": {
@@ -136,7 +145,7 @@ fn text(name: &str, periodic: bool, deployed: &Deployed, printer: &Printer) -> S
         Some(Ending::NothingToDo) => format!("nothing to do: {name} runs {wanted}\n"),
         Some(Ending::Settled) if periodic => paint.green(format!("the next run of {name} is of {wanted}")) + "\n",
         Some(Ending::Settled) => paint.green(format!("{name} runs {wanted}")) + "\n",
-        Some(Ending::Failed(why)) => {
+        Some(Ending::Failed(why) | Ending::NotBegun(why)) => {
             let old = deployed.serves.iter().any(|serves| serves.image != deployed.image);
             let still = if old { "the old version still serves" } else { "nothing serves" };
             let failed = paint.red(format!("{name} does not run {wanted}; {still}"));

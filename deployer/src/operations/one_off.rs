@@ -26,6 +26,8 @@ use crate::aws::{Aws, CallError, Grant};
 const STARTED_BY: &str = "wharf-run";
 /// How often a task and its log are looked at.
 const POLL: Duration = Duration::from_secs(2);
+/// Why a task is stopped, as ECS shows it to whoever asks.
+const UNWANTED: &str = "nobody waits for its end any more";
 /// After so long a task that was started is seen by every read.
 const VISIBLE_WITHIN: Duration = Duration::from_secs(60);
 /// An answer that was lost is asked for again so many times, with the same token.
@@ -87,34 +89,59 @@ impl Session {
         on: &dyn Fn(Progress<'_>),
         interrupt: impl Future<Output = ()>,
     ) -> Result<Ran, TaskError> {
-        let aws = &self.aws;
-        let model = Model::of(aws, service).await?;
-        let arn = start(aws, &model, command).await?;
-        let id = tasks::id(&arn);
-        on(Progress::Started(id));
-        let seen = Watch { aws, model: &model, arn: &arn, on }.to_its_end(interrupt).await;
-        let (task, stopped) = seen.map_err(|error| lost_sight(id, error))?;
-        if stopped && task.stop_code() == Some(&TaskStopCode::UserInitiated) {
-            return Ok(Ran { task: id.to_owned(), code: None });
-        }
-        let code = verdict::exit_code(&task, service, &model.container)?;
-        Ok(Ran { task: id.to_owned(), code: Some(code) })
+        let wanted = OneTask { service, revision: None, command, started_by: STARTED_BY };
+        run(&self.aws, &wanted, on, interrupt).await
     }
+}
+
+/// A task that is wanted once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OneTask<'a> {
+    /// The service that it is like.
+    pub(super) service: &'a str,
+    /// The revision that it runs, if that is another than the service's.
+    pub(super) revision: Option<&'a str>,
+    /// Its command.
+    pub(super) command: &'a [String],
+    /// By this it is told from other tasks.
+    pub(super) started_by: &'a str,
+}
+
+/// Runs a task to its end; see [`Session::run_once`].
+pub(super) async fn run(
+    aws: &Aws,
+    wanted: &OneTask<'_>,
+    on: &dyn Fn(Progress<'_>),
+    interrupt: impl Future<Output = ()>,
+) -> Result<Ran, TaskError> {
+    let model = Model::of(aws, wanted).await?;
+    let arn = start(aws, &model, wanted).await?;
+    let id = tasks::id(&arn);
+    on(Progress::Started(id));
+    let seen = Watch { aws, model: &model, arn: &arn, on }.to_its_end(interrupt).await;
+    let (task, stopped) = seen.map_err(|error| lost_sight(id, error))?;
+    if stopped && task.stop_code() == Some(&TaskStopCode::UserInitiated) {
+        return Ok(Ran { task: id.to_owned(), code: None });
+    }
+    let code = verdict::exit_code(&task, wanted.service, &model.container)?;
+    Ok(Ran { task: id.to_owned(), code: Some(code) })
 }
 
 /// What a one-off task is made after.
 struct Model {
     service: Service,
+    revision: String,
     definition: TaskDefinition,
     /// The container that gets the command.
     container: String,
 }
 
 impl Model {
-    async fn of(aws: &Aws, name: &str) -> Result<Self, TaskError> {
+    async fn of(aws: &Aws, wanted: &OneTask<'_>) -> Result<Self, TaskError> {
         const ACTION: &str = "ecs:DescribeTaskDefinition";
+        let name = wanted.service;
         let service = tasks::service(aws, name).await?;
-        let revision = service.task_definition().unwrap_or_default().to_owned();
+        let revision = wanted.revision.or(service.task_definition()).unwrap_or_default().to_owned();
         let send = || aws.ecs.describe_task_definition().task_definition(&revision).send();
         let definition = aws.call(ACTION, tasks::id(&revision), send).await?.task_definition;
         let definition = definition.ok_or_else(|| CallError::lacks(ACTION, "taskDefinition"))?;
@@ -122,19 +149,19 @@ impl Model {
         let essential = || definition.container_definitions().iter().find(|one| one.essential() != Some(false));
         let container = named.or_else(essential).and_then(|container| container.name());
         let container = container.ok_or_else(|| CallError::lacks(ACTION, "containerDefinitions"))?.to_owned();
-        Ok(Self { service, definition, container })
+        Ok(Self { service, revision, definition, container })
     }
 
     /// The request that starts it.
-    fn request(&self, aws: &Aws, command: &[String]) -> RunTaskFluentBuilder {
+    fn request(&self, aws: &Aws, wanted: &OneTask<'_>) -> RunTaskFluentBuilder {
         let like = OneOff {
             cluster: &aws.scope.stack,
             service: &self.service,
-            revision: self.service.task_definition().unwrap_or_default(),
+            revision: &self.revision,
             container: &self.container,
-            command,
-            started_by: STARTED_BY,
-            token: &format!("{STARTED_BY}-{}", aws.run()),
+            command: wanted.command,
+            started_by: wanted.started_by,
+            token: &format!("{}-{}", wanted.started_by, aws.run()),
         };
         like.request(&aws.ecs)
     }
@@ -143,9 +170,9 @@ impl Model {
 /// Starts the task and answers its ARN. When an answer is lost it is asked for again by its token, so that there is
 /// one task and its id is known.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>
-async fn start(aws: &Aws, model: &Model, command: &[String]) -> Result<String, TaskError> {
+async fn start(aws: &Aws, model: &Model, wanted: &OneTask<'_>) -> Result<String, TaskError> {
     let family = model.definition.family().unwrap_or_default();
-    let request = model.request(aws, command);
+    let request = model.request(aws, wanted);
     let mut wait = Duration::from_secs(1);
     let mut attempt = 1;
     loop {
@@ -158,8 +185,8 @@ async fn start(aws: &Aws, model: &Model, command: &[String]) -> Result<String, T
             Class::Ambiguous => {
                 let refusal = Refusal::new("nobody says whether the task was started").because(error.message);
                 let hint = format!(
-                    "`aws ecs list-tasks --cluster {} --started-by {STARTED_BY}` lists it if it was",
-                    aws.scope.stack
+                    "`aws ecs list-tasks --cluster {} --started-by {}` lists it if it was",
+                    aws.scope.stack, wanted.started_by
                 );
                 return Err(refusal.hint(hint).into());
             }
@@ -253,7 +280,7 @@ impl Watch<'_> {
 
     async fn stop(&self) -> Result<(), CallError> {
         let (aws, id) = (self.aws, tasks::id(self.arn));
-        let request = aws.ecs.stop_task().cluster(&aws.scope.stack).task(self.arn).reason("wharf run was interrupted");
+        let request = aws.ecs.stop_task().cluster(&aws.scope.stack).task(self.arn).reason(UNWANTED);
         let mut attempt = 1;
         loop {
             // To stop it twice is to stop it once.

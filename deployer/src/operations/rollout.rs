@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use wharf_engine::LogicalId;
 use wharf_on_image_push::revision::Revision;
 
+use super::preparation::{self, BeforeDeploy};
 use super::{Error, Session, Who};
 use crate::aws::applicationautoscaling::target;
 use crate::aws::ecs::rollout::{self as ecs, Live};
@@ -49,6 +50,8 @@ pub struct Deploy<'a> {
     pub least: i32,
     /// It is a periodic task: its schedule starts the newest revision each time, and there is no service.
     pub periodic: bool,
+    /// What is run once before ECS is told, if anything is.
+    pub before: Option<BeforeDeploy<'a>>,
     /// `deploy` or `rollback`.
     pub command: &'static str,
     /// Who does it.
@@ -170,8 +173,12 @@ impl Session {
             Wanted::Newest(pattern) => image.release(pattern).map(str::to_owned),
             Wanted::Digest(_) | Wanted::Before => image.tags.first().cloned(),
         };
-        let goal =
-            Goal { image: format!("{}@{}", now.address, image.digest), digest: image.digest, least: request.tasks() };
+        let goal = Goal {
+            image: format!("{}@{}", now.address, image.digest),
+            digest: image.digest,
+            least: request.tasks(),
+            prepares: request.before.is_some(),
+        };
         let id = LogicalId::new(format!("services.{}.service", request.service));
         let id = id.map_err(|error| RolloutError::Call(CallError::ours(error)))?;
         let open = record.and_then(|record| record.rollout).is_some_and(|rollout| rollout.status.is_open());
@@ -278,6 +285,7 @@ impl Driver<'_> {
                 }
                 Command::Claim => self.claim().await?,
                 Command::Register(_) => self.register(last.as_ref()).await?,
+                Command::Prepare(revision) => self.prepare(&revision, interrupt.as_mut()).await?,
                 Command::Tell(change) => self.tell(&change).await?,
                 Command::Note(deployment) => self.note(deployment).await?,
                 Command::Watch(_) if self.request.periodic => Signal::Progress(Progress::Done, begun.elapsed()),
@@ -343,6 +351,27 @@ impl Driver<'_> {
         Ok(Signal::Registered(rolled::register(&self.aws(), &now.revision, &self.goal.image).await?))
     }
 
+    /// Runs the command before it, while the claim is kept fresh.
+    async fn prepare(
+        &mut self,
+        revision: &str,
+        interrupt: Pin<&mut impl Future<Output = ()>>,
+    ) -> Result<Signal, RolloutError> {
+        let Deploy { service, before, on_progress, .. } = self.request;
+        let Some(before) = before else { return Ok(Signal::Prepared(Ok(()))) };
+        let aws = self.aws();
+        let mut run = std::pin::pin!(preparation::run(&aws, service, revision, before, on_progress, interrupt));
+        loop {
+            tokio::select! {
+                ended = &mut run => return Ok(Signal::Prepared(ended?)),
+                () = tokio::time::sleep(POLL) => {}
+            }
+            if let Some(claim) = &mut self.claim {
+                claim.keep().await?;
+            }
+        }
+    }
+
     async fn tell(&mut self, change: &Change) -> Result<Signal, RolloutError> {
         if let Some(claim) = &mut self.claim {
             claim.keep().await?;
@@ -398,7 +427,7 @@ impl Driver<'_> {
             target::raise(&self.aws(), self.request.service, self.goal.least).await?;
         }
         if let Some(claim) = self.claim.take() {
-            let why = if let Ending::Failed(why) = ending { Some(why.clone()) } else { None };
+            let why = if let Ending::Failed(why) | Ending::NotBegun(why) = ending { Some(why.clone()) } else { None };
             let end = |record: &mut Record| {
                 if let Some(rollout) = &mut record.rollout {
                     (rollout.status, rollout.why) = (status, why);
@@ -413,6 +442,9 @@ impl Driver<'_> {
     async fn status(&self, ending: &Ending) -> Result<Status, RolloutError> {
         if matches!(ending, Ending::NothingToDo | Ending::Settled) {
             return Ok(Status::Settled);
+        }
+        if matches!(ending, Ending::NotBegun(_)) {
+            return Ok(Status::Failed);
         }
         let now = self.session.now(self.request).await?;
         let other = now.digest.as_ref() != Some(&self.goal.digest) && now.live.desired > 0;

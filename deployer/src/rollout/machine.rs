@@ -14,6 +14,8 @@ pub struct Goal {
     pub image: String,
     /// How many tasks a service gets that has none.
     pub least: i32,
+    /// A command is run in a task of its own before ECS is told.
+    pub prepares: bool,
 }
 
 /// A service as it is.
@@ -70,6 +72,8 @@ pub enum Signal {
     Claimed,
     /// The revision is registered.
     Registered(String),
+    /// The command before the rollout has ended: well, or why not.
+    Prepared(Result<(), String>),
     /// ECS was told, and calls the deployment this.
     Told(String),
     /// It was written down.
@@ -87,6 +91,8 @@ pub enum Command {
     Claim,
     /// Register a revision like this one, with the goal's image.
     Register(String),
+    /// Run the command before the rollout in a task of this revision, to its end.
+    Prepare(String),
     /// Tell ECS.
     Tell(Change),
     /// Write down which deployment it is.
@@ -119,6 +125,8 @@ pub enum Ending {
     Settled,
     /// It does not: why.
     Failed(String),
+    /// ECS was not even told: why.
+    NotBegun(String),
 }
 
 /// A signal that the machine cannot have caused.
@@ -138,6 +146,7 @@ enum State {
     Claiming,
     Checking,
     Registering,
+    Preparing(Change),
     Telling,
     Noting(String),
     Watching { deployment: String, no_room_since: Option<Duration> },
@@ -179,9 +188,11 @@ impl Machine {
             (State::Claiming, Signal::Claimed) => (State::Checking, Command::Look),
             (State::Checking, Signal::Seen(seen)) => self.begin(seen),
             (State::Registering, Signal::Registered(revision)) => {
-                let change = Change { revision: Some(revision), count: self.count, force: false };
-                (State::Telling, Command::Tell(change))
+                let change = Change { revision: Some(revision.clone()), count: self.count, force: false };
+                self.bring_out(change, revision)
             }
+            (State::Preparing(change), Signal::Prepared(Ok(()))) => (State::Telling, Command::Tell(change)),
+            (State::Preparing(_), Signal::Prepared(Err(why))) => close(Ending::NotBegun(why)),
             (State::Telling, Signal::Told(deployment)) => {
                 (State::Noting(deployment.clone()), Command::Note(deployment))
             }
@@ -223,6 +234,14 @@ impl Machine {
             return (State::Noting(seen.deployment.clone()), Command::Note(seen.deployment));
         }
         let change = Change { revision: None, count: self.count, force: true };
+        self.bring_out(change, seen.revision)
+    }
+
+    /// Tells ECS, after the command that is run before it.
+    fn bring_out(&self, change: Change, revision: String) -> (State, Command) {
+        if self.goal.prepares {
+            return (State::Preparing(change), Command::Prepare(revision));
+        }
         (State::Telling, Command::Tell(change))
     }
 
@@ -273,7 +292,7 @@ mod tests {
     use super::*;
 
     fn goal() -> Goal {
-        Goal { digest: "new".to_owned(), image: "r/web@new".to_owned(), least: 2 }
+        Goal { digest: "new".to_owned(), image: "r/web@new".to_owned(), least: 2, prepares: false }
     }
 
     fn seen(digest: &str) -> Seen {
@@ -289,7 +308,11 @@ mod tests {
 
     /// Sends signals in turn; answers the last command.
     fn after(open: bool, signals: Vec<Signal>) -> Command {
-        let (mut machine, mut command) = Machine::new(goal(), open);
+        towards(goal(), open, signals)
+    }
+
+    fn towards(goal: Goal, open: bool, signals: Vec<Signal>) -> Command {
+        let (mut machine, mut command) = Machine::new(goal, open);
         for signal in signals {
             command = machine.step(signal).unwrap();
         }
@@ -340,6 +363,37 @@ mod tests {
             let change = Change { revision: Some("web:2".to_owned()), count, force: false };
             assert_eq!(after(false, signals), Command::Tell(change));
         }
+    }
+
+    #[test]
+    fn ecs_is_told_when_the_command_before_it_has_ended_well_and_not_at_all_when_it_has_not() {
+        let goal = || Goal { prepares: true, ..goal() };
+        for (now, revision, change) in [
+            (seen("old"), "web:2", Change { revision: Some("web:2".to_owned()), ..Change::default() }),
+            (none(), "web:2", Change { revision: Some("web:2".to_owned()), count: Some(2), force: false }),
+            // The same image, which did not come through.
+            (Seen { running: 1, ..seen("new") }, "web:1", Change { force: true, ..Change::default() }),
+        ] {
+            let mut signals = vec![Signal::Seen(now.clone()), Signal::Claimed, Signal::Seen(now.clone())];
+            if revision == "web:2" {
+                signals.push(Signal::Registered(revision.to_owned()));
+            }
+            assert_eq!(towards(goal(), false, signals.clone()), Command::Prepare(revision.to_owned()));
+            let with = |last: Signal| signals.iter().cloned().chain([last]).collect();
+            assert_eq!(towards(goal(), false, with(Signal::Prepared(Ok(())))), Command::Tell(change));
+            let why = || "exit code 3".to_owned();
+            let failed = with(Signal::Prepared(Err(why())));
+            assert_eq!(towards(goal(), false, failed), Command::Close(Ending::NotBegun(why())));
+        }
+    }
+
+    #[test]
+    fn no_command_is_run_for_what_runs_or_is_on_its_way() {
+        let goal = || Goal { prepares: true, ..goal() };
+        assert_eq!(towards(goal(), false, vec![Signal::Seen(seen("new"))]), Command::Stop(Ending::NothingToDo));
+        let now = Seen { state: Deployment::InProgress, running: 1, ..seen("new") };
+        let signals = vec![Signal::Seen(now.clone()), Signal::Claimed, Signal::Seen(now)];
+        assert_eq!(towards(goal(), false, signals), Command::Note("d1".to_owned()));
     }
 
     #[test]

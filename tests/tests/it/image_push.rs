@@ -197,6 +197,7 @@ fn a_push_from_before_a_deployment_by_hand_does_not_undo_it() {
         let session = stage.world.session("by-hand").await.expect("it is answered");
         let request = Deploy {
             periodic: false,
+            before: None,
             service: "web",
             wanted: Wanted::Digest(&third),
             least: 2,

@@ -2,6 +2,7 @@
 
 #![expect(clippy::panic, clippy::expect_used, reason = "tests")]
 
+mod before_deploy;
 mod blockers;
 mod capacity;
 mod changes;
@@ -9,6 +10,7 @@ mod cycle;
 mod destroy;
 mod drift;
 mod emulators;
+mod event_shapes;
 mod failures;
 mod figures;
 mod first_day;
@@ -24,6 +26,7 @@ mod platform;
 mod recorded;
 mod replace;
 mod restore;
+mod roles;
 mod rollout;
 mod rows;
 mod secrets;
