@@ -120,7 +120,7 @@ impl Stage {
         let session = self.session(run).await;
         let before = BeforeDeploy { command, timeout: Duration::from_secs(300) };
         let request = Deploy { before: Some(before), ..self.request(wanted, &|_| {}) };
-        let deployed = session.deploy(&request, std::future::pending()).await;
+        let deployed = Box::pin(session.deploy(&request, std::future::pending())).await;
         self.world.sandbox.set_policy(None);
         deployed
     }

@@ -60,7 +60,8 @@ pub(super) async fn run(
         }
     };
     let wanted = OneTask { service, revision: Some(revision), command: before.command, started_by: STARTED_BY };
-    let ran = one_off::run(aws, &wanted, &on, stop).await;
+    // Boxed: the futures on the way are deep.
+    let ran = Box::pin(one_off::run(aws, &wanted, &on, stop)).await;
     let minutes = before.timeout.as_secs().div_ceil(60);
     let why = match (stopped.get(), ran) {
         // Told to stop, it says that all is well, and may have left half of it undone.

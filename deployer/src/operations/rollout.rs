@@ -285,7 +285,7 @@ impl Driver<'_> {
                 }
                 Command::Claim => self.claim().await?,
                 Command::Register(_) => self.register(last.as_ref()).await?,
-                Command::Prepare(revision) => self.prepare(&revision, interrupt.as_mut()).await?,
+                Command::Prepare(revision) => Box::pin(self.prepare(&revision, interrupt.as_mut())).await?,
                 Command::Tell(change) => self.tell(&change).await?,
                 Command::Note(deployment) => self.note(deployment).await?,
                 Command::Watch(_) if self.request.periodic => Signal::Progress(Progress::Done, begun.elapsed()),

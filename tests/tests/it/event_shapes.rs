@@ -208,7 +208,7 @@ const KNOWN_BETTER: [&str; 12] = [
 
 #[test]
 fn what_the_sandbox_tells_has_the_form_in_which_aws_tells_it() {
-    let heard = in_virtual_time(life());
+    let heard = in_virtual_time(Box::pin(life()));
     let mut by_kind: BTreeMap<Kind, Vec<&Value>> = BTreeMap::new();
     for event in &heard {
         for name in ENVELOPE {

@@ -56,7 +56,7 @@ impl Stage {
         let slack = config.alerts.as_mut().and_then(|alerts| alerts.slack.as_mut()).expect("Slack is told");
         (slack.secret, slack.channel) = (SECRET.to_owned(), Some(Slack::CHANNEL.to_owned()));
         let stage = Self::of(World::calm(seed, config));
-        let applied = stage.world.apply().await.expect("it is applied");
+        let applied = Box::pin(stage.world.apply()).await.expect("it is applied");
         assert!(applied.complete(), "{:?}", applied.runs.last().map(|(_, outcome)| outcome));
         stage.keep_secret().await;
         stage
@@ -77,7 +77,7 @@ impl Stage {
     }
 
     async fn session(&self) -> Session {
-        self.world.session("somebody").await.expect("it is answered")
+        Box::pin(self.world.session("somebody")).await.expect("it is answered")
     }
 
     /// The secret is encrypted with a key of its owner's: by AWS's own key everybody may decrypt.

@@ -28,12 +28,11 @@ impl One<'_> {
 
     /// It reads what there is to restore from, and says so.
     fn may_check(&self) -> Vec<Statement> {
-        let mut statements = vec![
+        vec![
             // Whatever there is: AWS offers nothing narrower, and what is not the stack's own may use a key of its own.
             Statement::allow(ACTIONS.iter().copied()).on("*"),
             self.remember(&["dynamodb:GetItem", "dynamodb:PutItem"], PARTITION),
-        ];
-        statements.extend(self.tell(&self.ground.signals.arn()));
-        statements
+            Self::tell(&self.ground.signals.arn()),
+        ]
     }
 }

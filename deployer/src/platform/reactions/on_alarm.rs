@@ -108,7 +108,7 @@ impl One<'_> {
             Self::receive(queues),
             self.remember(&["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], NOTICE),
         ];
-        statements.extend(self.ground.people.iter().flat_map(|people| self.tell(people)));
+        statements.extend(self.ground.people.iter().map(Self::tell));
         if let Some(slack) = self.slack() {
             let parameter = self.arn("ssm", &format!("parameter{}", slack.secret));
             statements.push(Statement::allow(["ssm:GetParameter"]).on(parameter.as_str()));

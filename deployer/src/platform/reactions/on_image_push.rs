@@ -138,7 +138,7 @@ impl One<'_> {
             ),
             Self::on_all(Statement::allow(["logs:GetLogEvents"]), logs),
         ];
-        statements.extend(self.tell(&ground.signals.arn()));
+        statements.push(Self::tell(&ground.signals.arn()));
         statements
     }
 }

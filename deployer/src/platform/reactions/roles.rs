@@ -25,17 +25,10 @@ impl One<'_> {
         statement.when("ForAllValues:StringEquals", "dynamodb:LeadingKeys", key)
     }
 
-    /// To send to an encrypted topic takes the right to encrypt.
+    /// That what is sent to an encrypted topic may be encrypted is said by the key's own policy.
     /// <https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html>
-    pub(super) fn tell(&self, topic: &Out<TopicArn>) -> [Statement; 2] {
-        [
-            Statement::allow(["sns:Publish"]).on(topic.text()),
-            self.through("sns", Statement::allow(["kms:Decrypt", "kms:GenerateDataKey"])).on(self
-                .ground
-                .key
-                .arn()
-                .text()),
-        ]
+    pub(super) fn tell(topic: &Out<TopicArn>) -> Statement {
+        Statement::allow(["sns:Publish"]).on(topic.text())
     }
 
     /// Only as far as this service asks for it.
