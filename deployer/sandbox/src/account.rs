@@ -235,7 +235,7 @@ impl Ctx<'_> {
         input: &Input,
     ) -> Result<Option<String>, ApiError> {
         let Some(token) = token else { return Ok(None) };
-        match self.account.store.tokens.get(&(operation.to_owned(), token.to_owned())) {
+        match self.account.store.token(operation, token) {
             None => Ok(None),
             Some(known) if known.parameters == input.without(&["ClientToken", "DryRun"]) => {
                 // It was judged when it was first used.
@@ -253,7 +253,7 @@ impl Ctx<'_> {
     pub(crate) fn remember(&mut self, operation: &str, token: Option<&str>, input: &Input, id: &str) {
         if let Some(token) = token {
             let known = Token { parameters: input.without(&["ClientToken", "DryRun"]), id: id.to_owned() };
-            self.account.store.tokens.insert((operation.to_owned(), token.to_owned()), known);
+            self.account.store.use_token(operation, token, known);
         }
     }
 }

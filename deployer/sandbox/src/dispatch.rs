@@ -203,10 +203,9 @@ impl Account {
         now: Timestamp,
         granted: &mut Vec<(String, String)>,
     ) -> Outcome {
-        // The objects are shared, so this copies references only.
-        let before = self.store.clone();
         let (service, operation) = (routed.service, routed.operation);
         let dry_run = service.name == "ec2" && input.bool_or("DryRun", false)?;
+        self.store.begin();
         let mut ctx = self.ctx(now, service);
         ctx.principal = routed.principal.clone();
         let outcome = (|| {
@@ -237,8 +236,9 @@ impl Account {
             }
         })();
         granted.append(&mut ctx.granted);
-        if outcome.is_err() {
-            self.store = before;
+        match &outcome {
+            Ok(_) => self.store.keep(),
+            Err(_) => self.store.take_back(),
         }
         self.watch(now);
         outcome

@@ -103,7 +103,24 @@ pub(crate) struct Token {
     pub(crate) id: String,
 }
 
-/// All state of the account that calls change. A clone shares the objects, so it costs little.
+/// What a call has changed so far, as it was before.
+#[derive(Clone, Debug)]
+struct Journal {
+    objects: BTreeMap<Key, Before>,
+    tokens: BTreeMap<(String, String), Option<Token>>,
+    version: u64,
+    timer_seq: u64,
+}
+
+/// What stood under a key.
+#[derive(Clone, Debug)]
+struct Before {
+    live: Option<Arc<Resource>>,
+    past: Option<Vec<Past>>,
+    late: Option<Late>,
+}
+
+/// All state of the account that calls change.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Store {
     live: BTreeMap<Key, Arc<Resource>>,
@@ -114,10 +131,61 @@ pub(crate) struct Store {
     pub(crate) version: u64,
     timers: BTreeMap<(Timestamp, u64), Timer>,
     timer_seq: u64,
-    pub(crate) tokens: BTreeMap<(String, String), Token>,
+    tokens: BTreeMap<(String, String), Token>,
+    /// Kept while a call is under way, which may yet be refused.
+    journal: Option<Journal>,
 }
 
 impl Store {
+    /// From here on, what is changed can be taken back.
+    pub(crate) fn begin(&mut self) {
+        let (version, timer_seq) = (self.version, self.timer_seq);
+        self.journal = Some(Journal { objects: BTreeMap::new(), tokens: BTreeMap::new(), version, timer_seq });
+    }
+
+    /// What was changed since stays.
+    pub(crate) fn keep(&mut self) {
+        self.journal = None;
+    }
+
+    /// Nothing has happened since. No timer comes due while a call is under way: there can only be new ones.
+    pub(crate) fn take_back(&mut self) {
+        let Some(journal) = self.journal.take() else { return };
+        for (key, before) in journal.objects {
+            set(&mut self.live, &key, before.live);
+            set(&mut self.past, &key, before.past);
+            set(&mut self.late, &key, before.late);
+        }
+        for (token, before) in journal.tokens {
+            set(&mut self.tokens, &token, before);
+        }
+        self.timers.retain(|(_, seq), _| *seq <= journal.timer_seq);
+        (self.version, self.timer_seq) = (journal.version, journal.timer_seq);
+    }
+
+    /// Something under this key is about to change.
+    fn note(&mut self, key: &Key) {
+        let Some(journal) = &mut self.journal else { return };
+        journal.objects.entry(key.clone()).or_insert_with(|| Before {
+            live: self.live.get(key).cloned(),
+            past: self.past.get(key).cloned(),
+            late: self.late.get(key).cloned(),
+        });
+    }
+
+    /// What a client token was used for, if it was.
+    pub(crate) fn token(&self, operation: &str, token: &str) -> Option<&Token> {
+        self.tokens.get(&(operation.to_owned(), token.to_owned()))
+    }
+
+    pub(crate) fn use_token(&mut self, operation: &str, token: &str, used: Token) {
+        let key = (operation.to_owned(), token.to_owned());
+        let before = self.tokens.insert(key.clone(), used);
+        if let Some(journal) = &mut self.journal {
+            journal.tokens.entry(key).or_insert(before);
+        }
+    }
+
     pub(crate) fn get(&self, kind: &'static str, id: &str) -> Option<Arc<Resource>> {
         self.live.get(&(kind, id.to_owned())).cloned()
     }
@@ -159,6 +227,7 @@ impl Store {
     pub(crate) fn put(&mut self, kind: &'static str, id: &str, new: Option<Resource>, now: Timestamp, lag: Duration) {
         self.version += 1;
         let key = (kind, id.to_owned());
+        self.note(&key);
         let before = match new {
             Some(resource) => self.live.insert(key.clone(), Arc::new(resource)),
             None => self.live.remove(&key),
@@ -193,6 +262,7 @@ impl Store {
     /// Puts or removes an object with everyone seeing it at once.
     pub(crate) fn put_at_once(&mut self, kind: &'static str, id: &str, new: Option<Resource>) {
         let key = (kind, id.to_owned());
+        self.note(&key);
         self.past.remove(&key);
         self.version += 1;
         self.late.remove(&key);
@@ -217,5 +287,61 @@ impl Store {
     /// When the next thing happens by itself.
     pub(crate) fn next_timer(&self) -> Option<Timestamp> {
         self.timers.keys().next().map(|(due, _)| *due)
+    }
+}
+
+/// Lets `value` stand under `key`, or nothing.
+fn set<K: Clone + Ord, V>(map: &mut BTreeMap<K, V>, key: &K, value: Option<V>) {
+    match value {
+        Some(value) => drop(map.insert(key.clone(), value)),
+        None => drop(map.remove(key)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn thing(id: &str, size: i64) -> Resource {
+        let attrs = Map::from_iter([("size".to_owned(), Value::from(size))]);
+        let created = Timestamp::UNIX_EPOCH;
+        Resource { kind: "test.thing", id: id.to_owned(), attrs, tags: Tags::new(), aws_made: false, created }
+    }
+
+    fn timer(id: &str) -> Timer {
+        Timer { kind: "test.thing", id: id.to_owned(), event: "ready" }
+    }
+
+    fn call(store: &mut Store) {
+        let (now, lag) = (Timestamp::UNIX_EPOCH, Duration::from_secs(4));
+        store.begin();
+        store.put("test.thing", "kept", Some(thing("kept", 2)), now, lag);
+        store.put("test.thing", "kept", Some(thing("kept", 3)), now, lag);
+        store.put("test.thing", "gone", None, now, lag);
+        store.put_at_once("test.thing", "new", Some(thing("new", 1)));
+        store.schedule(now, timer("new"));
+        store.use_token("Create", "a", Token { parameters: Value::Null, id: "new".to_owned() });
+    }
+
+    #[test]
+    fn what_a_refused_call_did_is_taken_back_and_what_another_did_stays() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut store = Store::default();
+        store.put("test.thing", "kept", Some(thing("kept", 1)), now, Duration::from_secs(4));
+        store.put("test.thing", "gone", Some(thing("gone", 1)), now, Duration::ZERO);
+        store.schedule(now, timer("kept"));
+        let before = format!("{store:?}");
+
+        call(&mut store);
+        store.take_back();
+        assert_eq!(format!("{store:?}"), before);
+
+        call(&mut store);
+        store.keep();
+        store.take_back();
+        assert_eq!(store.get("test.thing", "kept").map(|thing| thing.number("size")), Some(3));
+        assert!(store.get("test.thing", "gone").is_none() && store.get("test.thing", "new").is_some());
+        assert_eq!(store.token("Create", "a").map(|token| token.id.as_str()), Some("new"));
+        assert_eq!(store.timers.len(), 2);
     }
 }

@@ -91,7 +91,7 @@ pub(super) fn for_metric(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let (statistic, extended) = (input.opt_str("Statistic"), input.opt_str("ExtendedStatistic"));
     let (period, unit) = (input.opt_int("Period")?, input.opt_str("Unit"));
     let found = ctx.those(ALARM, |alarm| {
-        Name::of(&Value::Object(alarm.attrs.clone())) == wanted
+        Name::of_resource(alarm) == wanted
             && statistic.is_none_or(|one| alarm.text("Statistic") == one)
             && extended.is_none_or(|one| alarm.text("ExtendedStatistic") == one)
             && period.is_none_or(|period| alarm.number("Period") == period)

@@ -64,7 +64,7 @@ pub(super) fn on_timer(ctx: &mut Ctx<'_>, name: &str) {
 /// The metrics that an alarm looks at.
 pub(super) fn metrics(alarm: &Resource) -> Vec<Name> {
     match alarm.items("Metrics") {
-        [] => vec![Name::of(&Value::Object(alarm.attrs.clone()))],
+        [] => vec![Name::of_resource(alarm)],
         queries => queries
             .iter()
             .filter(|query| query["MetricStat"].is_object())
@@ -82,7 +82,7 @@ fn value(ctx: &Ctx<'_>, alarm: &Resource, from: i64, to: i64) -> Option<f64> {
     let queries = alarm.items("Metrics");
     if queries.is_empty() {
         let statistic = [alarm.text("Statistic"), alarm.text("ExtendedStatistic")].concat();
-        return of(&Name::of(&Value::Object(alarm.attrs.clone())), &statistic);
+        return of(&Name::of_resource(alarm), &statistic);
     }
     let metric = |query: &Value| {
         let stat = query["MetricStat"].as_object()?;

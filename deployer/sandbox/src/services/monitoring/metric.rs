@@ -103,7 +103,7 @@ pub(super) fn list(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
         .map(|one| Ok((one.string("Name")?, one.opt_str("Value").map(str::to_owned))))
         .collect::<Result<_, ApiError>>()?;
     let found = ctx.those(METRIC, |metric| {
-        let dimensions = Name::of(&Value::Object(metric.attrs.clone())).dimensions;
+        let dimensions = Name::of_resource(metric).dimensions;
         namespace.is_none_or(|one| metric.text("Namespace") == one)
             && name.is_none_or(|one| metric.text("MetricName") == one)
             && wanted.iter().all(|(key, value)| {

@@ -27,11 +27,20 @@ pub(super) struct Name {
 impl Name {
     /// Out of the members of an alarm or of a `Metric` structure.
     pub(super) fn of(shown: &Value) -> Self {
+        Self::read(|name| &shown[name])
+    }
+
+    /// The same, as an alarm of one metric or a metric itself has it among its attributes.
+    pub(super) fn of_resource(resource: &Resource) -> Self {
+        Self::read(|name| resource.attrs.get(name).unwrap_or(&Value::Null))
+    }
+
+    fn read<'a>(shown: impl Fn(&str) -> &'a Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let dimensions = shown["Dimensions"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let dimensions = shown("Dimensions").as_array().map(Vec::as_slice).unwrap_or_default();
         Self {
-            namespace: text(&shown["Namespace"]),
-            name: text(&shown["MetricName"]),
+            namespace: text(shown("Namespace")),
+            name: text(shown("MetricName")),
             dimensions: dimensions.iter().map(|one| (text(&one["Name"]), text(&one["Value"]))).collect(),
         }
     }
