@@ -1,5 +1,6 @@
 //! A stack in a sandbox, as `wharf` sees it: the same library code, under virtual time.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,6 +71,16 @@ pub fn foundations() -> Vec<Config> {
 #[must_use]
 pub fn everything() -> Vec<Config> {
     foundations().into_iter().chain([whole_config(), config(OTHERWISE)].map(with_tag)).collect()
+}
+
+/// A kind that none of the stacks holds which a test walks through would be left out without a word.
+///
+/// # Panics
+/// There is such a kind.
+pub fn every_kind_is_among(held: BTreeSet<&str>) {
+    let kinds = wharf::aws::kinds();
+    let left_out: Vec<_> = kinds.iter().map(|kind| kind.rules().kind).filter(|kind| !held.contains(kind)).collect();
+    assert!(left_out.is_empty(), "no stack file of the walks has any {}", left_out.join(", "));
 }
 
 fn with_tag(mut config: Config) -> Config {

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 use wharf::config::Config;
 use wharf_sandbox::{CallInfo, CallRecord, Fate, Resource, Sandbox};
-use wharf_tests::stack::{World, config, in_virtual_time};
+use wharf_tests::stack::{World, config, every_kind_is_among, in_virtual_time};
 
 /// What a run is to bring about.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -233,6 +233,7 @@ volumes = { at = "03:00", keep = 14 }
 email = ["ops@example.com"]
 [services.web]
 port = 8000
+internal_ports = [9000]
 deploy = "blue-green"
 [services.worker]
 tasks = { min = 1, max = 2 }
@@ -257,6 +258,20 @@ fn nothing(stack: &str) -> (World, Timestamp) {
         let moment = world.sandbox.now();
         (world, moment)
     })
+}
+
+#[test]
+fn every_kind_is_in_a_stack_whose_runs_die() {
+    let kinds = |stack| {
+        in_virtual_time(async {
+            let world = empty(config(stack));
+            let session = world.session("kinds").await.expect("the account can be reached");
+            world.stack(&session).resources.into_values().map(|resource| resource.rules.kind).collect::<Vec<_>>()
+        })
+    };
+    // The zone is there before these stacks. One whose maker died before it had its tags is found by its reference, and
+    // stays without them.
+    every_kind_is_among([STACK, PLATFORM].into_iter().flat_map(kinds).chain(["route53.zone"]).collect());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use wharf_tests::parallel::each;
 use wharf_tests::stack::{World, in_virtual_time};
 
 use super::leaves::{At, Change};
-use super::{Standing, still, together};
+use super::{KEPT, Standing, still};
 
 /// What is updated besides tags and descriptions, so that each way of changing a resource is taken.
 const UPDATES: &[(&str, &str, i64)] = &[("rds.instance", "backup_days", 21), ("logs.log-group", "retention", 60)];
@@ -24,7 +24,7 @@ type Seen = BTreeMap<(&'static str, String), BTreeMap<String, Value>>;
 /// which Wharf saw them.
 pub(super) fn all(standing: &Standing, changes: &[Change], problems: &mut Vec<String>) -> BTreeSet<(String, String)> {
     let before = in_virtual_time(async { seen(&standing.changed(&[])).await });
-    let groups = together(changes, 60, &|change: &Change| standing.whose(change));
+    let groups = KEPT.groups(changes, &|change: &Change| change.kind.to_owned());
     let kept = each(&groups, |group| keep(standing, group, &before));
     let mut fields = BTreeSet::new();
     for kept in kept {

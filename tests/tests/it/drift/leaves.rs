@@ -1,10 +1,12 @@
 //! Everything in an account that somebody could have changed: each attribute's leaves, each list, each tag; and for
 //! each another value that is still well-formed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 use wharf_sandbox::{Resource, Sandbox};
+
+use super::values::{Texts, is_id, numbers, others, stem};
 
 /// One change behind Wharf's back.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +24,19 @@ pub(super) struct Change {
 pub(super) enum At {
     Attribute(Vec<Step>),
     Tag(String),
+}
+
+impl At {
+    /// The attribute that it is of, or the tag.
+    pub(super) fn first(&self) -> &str {
+        match self {
+            Self::Attribute(steps) => match steps.first() {
+                Some(Step::Key(key)) => key,
+                _ => "",
+            },
+            Self::Tag(key) => key,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,6 +134,21 @@ fn set(attributes: &mut Map<String, Value>, steps: &[Step], to: Option<Value>) {
     }
 }
 
+/// What comes and goes while the platform runs: it follows from settings that are walked, and no stack names it. The
+/// stack's own records are no resources either.
+pub(super) const OF_THE_DAY: &[&str] = &[
+    "autoscaling.instance",
+    "dynamodb.item",
+    "ec2.instance",
+    "ec2.network-interface",
+    "ec2.volume",
+    "ecs.container-instance",
+    "ecs.deployment",
+    "ecs.task",
+    "rds.automated-backup",
+    "rds.snapshot",
+];
+
 /// Every change that is tried. Of resources that are alike, one stands for all: the same attribute of another
 /// parameter is read by the same code. `seen` is what was tried before.
 pub(super) fn all(
@@ -129,8 +159,7 @@ pub(super) fn all(
     let resources = sandbox.inventory();
     let texts = Texts::of(&resources);
     let mut changes: Vec<Change> = Vec::new();
-    // The stack's own records are no resources.
-    for resource in resources.iter().filter(|resource| resource.kind != "dynamodb.item") {
+    for resource in resources.iter().filter(|resource| !OF_THE_DAY.contains(&resource.kind)) {
         let like = format!(
             "{} {:?} {} {}",
             resource.kind,
@@ -164,34 +193,6 @@ fn rule_of(resource: &Resource, all: &[Resource]) -> String {
     let group = all.iter().find(|group| group.id == resource.text("groupId"));
     let ours = group.is_some_and(|group| group.tags.contains_key("wharf:id"));
     format!("{ours} {} {}", resource.flag("isEgress"), resource.attrs.contains_key("referencedGroupInfo"))
-}
-
-/// Texts of the account: another resource's id is a well-formed value where one stands.
-struct Texts(BTreeMap<String, Vec<String>>);
-
-impl Texts {
-    fn of(resources: &[Resource]) -> Self {
-        let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for resource in resources {
-            let arns = resource.attrs.values().filter_map(Value::as_str).filter(|text| text.starts_with("arn:"));
-            for text in std::iter::once(resource.id.as_str()).chain(arns) {
-                texts.entry(stem(text)).or_default().push(text.to_owned());
-            }
-        }
-        Self(texts)
-    }
-
-    fn other(&self, text: &str) -> Option<String> {
-        self.0.get(&stem(text))?.iter().find(|other| *other != text).cloned()
-    }
-}
-
-/// What ids of one sort have in common.
-fn stem(text: &str) -> String {
-    match text.strip_prefix("arn:") {
-        Some(arn) => format!("arn:{}", arn.split(['/']).next().unwrap_or_default()),
-        None => text.split('-').next().unwrap_or_default().to_owned(),
-    }
 }
 
 fn of(resource: &Resource, texts: &Texts) -> Vec<Change> {
@@ -253,21 +254,22 @@ fn walk(resource: &Resource, texts: &Texts, path: &mut Vec<Step>, value: &Value,
     match value {
         Value::Null => {}
         Value::Bool(on) => to(path, (!on).into()),
-        Value::Number(number) => {
-            let number = number.as_f64().unwrap_or_default();
-            if number.fract() == 0.0 {
-                #[expect(clippy::cast_possible_truncation, reason = "a whole number of an account")]
-                let number = number as i64;
-                numbers(&name, number).into_iter().for_each(|other| to(path, other.into()));
-            }
-        }
+        Value::Number(number) => match number.as_i64() {
+            Some(number) => numbers(&name, number).into_iter().for_each(|other| to(path, other.into())),
+            // What may have a fraction keeps its form on the wire.
+            None => to(path, (number.as_f64().unwrap_or_default() + 1.0).into()),
+        },
         Value::String(text) => others(&name, text, texts).into_iter().for_each(|other| to(path, other.into())),
         Value::Array(items) => {
-            if let Some((last, fewer)) = items.split_last() {
+            // A template has a version at least.
+            let kept = (resource.kind, name.as_str()) == ("ec2.launch-template", "_versions");
+            if let Some((last, fewer)) = items.split_last().filter(|_| !kept) {
                 to(path, Value::Array(fewer.to_vec()));
                 let another =
                     different(&name, last, texts).filter(|another| !items.iter().any(|item| same(item, another)));
-                to(path, Value::Array(items.iter().cloned().chain(another).collect()));
+                if let Some(another) = another {
+                    to(path, Value::Array(items.iter().cloned().chain([another]).collect()));
+                }
             }
             for (at, item) in items.iter().enumerate() {
                 path.push(Step::Index(at));
@@ -298,7 +300,7 @@ fn different(name: &str, value: &Value, texts: &Texts) -> Option<Value> {
             let mut entries = entries.clone();
             for (key, entry) in &mut entries {
                 if let Value::String(text) = entry
-                    && (key.ends_with("Id") || key.ends_with("Identifier") || key.ends_with("CidrBlock"))
+                    && (names_it(key) || key.ends_with("CidrBlock"))
                     && let Some(other) = others(key, text, texts).into_iter().next()
                 {
                     *entry = other.into();
@@ -312,27 +314,58 @@ fn different(name: &str, value: &Value, texts: &Texts) -> Option<Value> {
 
 /// True when two elements of a list name the same resource, which AWS has in a list once.
 fn same(one: &Value, other: &Value) -> bool {
-    let names = |key: &&String| key.ends_with("Id") || key.ends_with("Identifier");
-    let name = one.as_object().and_then(|entries| entries.keys().find(names));
+    let name = one.as_object().and_then(|entries| entries.keys().find(|key| names_it(key)));
     one == other || name.is_some_and(|name| one[name] == other[name])
 }
 
+/// True for what an element of a list has its name in.
+fn names_it(key: &str) -> bool {
+    ["Id", "Identifier", "Arn", "Name", "name", "Key", "key", "capacityProvider", "Metric"]
+        .iter()
+        .any(|end| key.ends_with(end))
+}
+
 /// How AWS gets on, and what the sandbox keeps for itself: nothing that anybody sets.
-fn is_bookkeeping(name: &str) -> bool {
+pub(super) fn is_bookkeeping(name: &str) -> bool {
     let low = name.to_ascii_lowercase();
     [
         "state",
+        "statevalue",
+        "statereason",
+        "statereasondata",
         "status",
         "statuses",
+        "events",
+        "deployments",
         "_pending",
         "modifiedvalues",
         "_history",
+        "_passwords",
         "_cipher",
         "_for",
         "_gone",
         "_windowed",
+        "lastmodified",
+        "lastmodifieddate",
         "lastmodifieduser",
         "_key",
+        // What a function, a listener and a cluster were asked for, and what they are doing about it.
+        "_request",
+        "_running",
+        "_attachments",
+        // What follows from other attributes.
+        "_cluster",
+        "_defaultrule",
+        "_generation",
+        "_listener",
+        "_target",
+        "_vpc",
+        "_zone",
+        // What is to come, and what was.
+        "_deleted",
+        "_due",
+        "_next",
+        "_tick",
     ]
     .iter()
     .any(|end| low.ends_with(end))
@@ -342,10 +375,28 @@ fn is_bookkeeping(name: &str) -> bool {
 /// another resource, or none that there could be.
 fn says_what_it_is(resource: &Resource, name: &str, value: &Value) -> bool {
     const NEVER_CHANGES: &[(&str, &str)] = &[
+        ("acm.certificate", "DomainName"),
+        ("acm.certificate", "DomainValidationOptions"),
+        ("application-autoscaling.policy", "PolicyName"),
+        // The service whose tasks are counted.
+        ("application-autoscaling.policy", "ResourceId"),
+        ("application-autoscaling.policy", "ScalableDimension"),
+        ("application-autoscaling.policy", "ServiceNamespace"),
+        ("application-autoscaling.target", "ResourceId"),
+        ("application-autoscaling.target", "ScalableDimension"),
+        ("application-autoscaling.target", "ServiceNamespace"),
         ("dynamodb.table", "AttributeDefinitions"),
         ("dynamodb.table", "KeySchema"),
+        ("ecs.capacity-provider", "_attached"),
+        // Versions are made, not changed; the data of one is walked.
+        ("ec2.launch-template", "defaultVersionNumber"),
+        ("ec2.launch-template", "latestVersionNumber"),
+        ("ec2.launch-template", "versionNumber"),
         ("ec2.security-group", "groupName"),
         ("ec2.security-group-rule", "isEgress"),
+        ("elasticloadbalancing.listener", "LoadBalancerArn"),
+        ("elasticloadbalancing.load-balancer", "CanonicalHostedZoneId"),
+        ("elasticloadbalancing.load-balancer", "DNSName"),
         ("iam.role", "Path"),
         ("kms.alias", "AliasArn"),
         ("kms.key", "KeySpec"),
@@ -372,112 +423,4 @@ fn says_what_it_is(resource: &Resource, name: &str, value: &Value) -> bool {
     let (id, arn) = (&resource.id, text.split_once(":*").map_or(text.as_str(), |(arn, _)| arn));
     // The route inside a VPC is AWS's.
     text == "local" || text == id || arn.ends_with(&format!("/{id}")) || arn.ends_with(&format!(":{id}"))
-}
-
-fn numbers(name: &str, number: i64) -> Vec<i64> {
-    match (name, number) {
-        // Numbers of which AWS takes only some.
-        ("retentionInDays", _) => vec![7],
-        ("MonitoringInterval", _) => vec![30],
-        ("PerformanceInsightsRetentionPeriod", _) => vec![31],
-        ("maxAggregationInterval", _) => vec![60],
-        // Storage grows by a tenth at least.
-        ("AllocatedStorage", _) => vec![number + 10, number - 10],
-        // A range of ports stays one.
-        ("fromPort", _) => vec![number - 1],
-        ("toPort", _) => vec![number + 1],
-        _ => vec![number + 1, number - 1],
-    }
-}
-
-/// Texts of which AWS takes only some, and what somebody may have chosen instead.
-const CHOICES: &[(&str, &str)] = &[
-    ("ALL", "REJECT"),
-    ("Gateway", "Interface"),
-    ("IMMUTABLE", "MUTABLE"),
-    ("STANDARD", "INFREQUENT_ACCESS"),
-    ("Standard", "Advanced"),
-    ("standard", "advanced"),
-    ("KMS", "AES256"),
-    ("gp3", "gp2"),
-    ("db.t4g.medium", "db.m7g.large"),
-    ("rds-ca-rsa2048-g1", "rds-ca-rsa4096-g1"),
-    ("open-source-rds-extended-support-disabled", "open-source-rds-extended-support"),
-    ("postgres17", "postgres16"),
-    ("us-east-1a", "us-east-1b"),
-    ("us-east-1b", "us-east-1a"),
-    ("03:00-04:00", "05:00-06:00"),
-    ("sun:04:30-sun:05:30", "mon:07:00-mon:08:00"),
-    ("postgresql", "iam-db-auth-error"),
-    ("upgrade", "iam-db-auth-error"),
-    ("tcp", "udp"),
-    ("0.0.0.0/0", "198.51.100.0/24"),
-];
-
-fn others(name: &str, text: &str, texts: &Texts) -> Vec<String> {
-    if name == "wharf:password" {
-        return vec![text.replace("/database/", "/old/"), text.replace(":1", ":0")];
-    }
-    if let Some((_, other)) = CHOICES.iter().find(|(one, _)| *one == text) {
-        return vec![(*other).to_owned()];
-    }
-    if matches!((name, text), ("ipProtocol", "-1") | ("vpcEndpointType", _)) && text != "Gateway" {
-        return Vec::new();
-    }
-    if text.len() >= 19 && text.ends_with('Z') && text.contains('T') {
-        return vec![text.replacen("20", "19", 1)];
-    }
-    if name == "EngineVersion" {
-        return vec!["17.99".to_owned(), "16.9".to_owned()];
-    }
-    if let Ok(number) = text.parse::<i64>() {
-        return vec![(number + 1).to_string(), (number - 1).to_string()];
-    }
-    if let Ok(document @ Value::Object(_)) = serde_json::from_str(text) {
-        return vec![changed_inside(&document).to_string()];
-    }
-    if let Some((range, length)) =
-        text.rsplit_once('/').filter(|(range, _)| range.parse::<std::net::Ipv4Addr>().is_ok())
-    {
-        let rest = range.splitn(3, '.').nth(2).unwrap_or_default();
-        return vec![format!("10.77.{rest}/{length}")];
-    }
-    let another = texts.other(text).filter(|_| text.starts_with("arn:") || is_id(text));
-    let last = |text: &str| {
-        let (rest, end) = text.split_at(text.len() - 1);
-        format!("{rest}{}", if end == "0" { "1" } else { "0" })
-    };
-    match another {
-        Some(other) => vec![other],
-        None if is_id(text) => vec![last(text)],
-        None if text.is_empty() => vec!["changed".to_owned()],
-        None => vec![format!("{text}-changed")],
-    }
-}
-
-fn is_id(text: &str) -> bool {
-    let end = text.rsplit('-').next().unwrap_or_default();
-    end.len() >= 12 && end.chars().all(|c| c.is_ascii_hexdigit())
-}
-
-/// A document that says something else: its last text is another one.
-fn changed_inside(document: &Value) -> Value {
-    let mut changed = document.clone();
-    fn last(value: &mut Value) -> Option<&mut String> {
-        match value {
-            Value::String(text) => Some(text),
-            Value::Array(items) => items.iter_mut().rev().find_map(last),
-            Value::Object(entries) => entries
-                .iter_mut()
-                .filter(|(key, _)| !matches!(key.as_str(), "Version" | "type" | "tagStatus" | "tagPatternList"))
-                .map(|(_, entry)| entry)
-                .filter_map(last)
-                .last(),
-            _ => None,
-        }
-    }
-    if let Some(text) = last(&mut changed) {
-        text.push_str("-changed");
-    }
-    changed
 }
