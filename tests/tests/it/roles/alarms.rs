@@ -136,7 +136,9 @@ fn a_thousand_alarms_at_once_are_all_told_at_one_message_a_second_and_none_is_ha
         };
         let received: Vec<Value> = invocations.iter().flat_map(|one| records(&one.payload)).collect();
         let again = received.iter().filter(|one| one["attributes"]["ApproximateReceiveCount"] != "1").count();
-        assert_eq!((received.len(), again), (1000, 0), "nothing comes back because it could not be handed over");
+        // The platform has something to tell, too.
+        assert!(received.len() >= names.len(), "{}", received.len());
+        assert_eq!(again, 0, "nothing comes back because it could not be handed over");
         let side_by_side = invocations.windows(2).any(|pair| pair[1].started < pair[0].ended);
         assert!(side_by_side, "two of them share the channel");
 

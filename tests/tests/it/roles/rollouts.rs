@@ -31,7 +31,8 @@ enum Story {
     CommandNeverEnds,
     WithoutEvent,
     WithoutTag,
-    Dies,
+    DiesWithARevision,
+    DiesWithADeployment,
     Away,
     FirstOfAService,
     PeriodicTask,
@@ -122,24 +123,32 @@ impl Stage {
         [state].into_iter().chain(told).collect()
     }
 
-    /// The function dies as soon as ECS has been told of the new image; another environment goes on.
-    async fn dies(&self, tag: &str) -> String {
+    /// The function dies as soon as a call of this operation has had its effect. After what happens meanwhile another
+    /// environment has to find out what was done.
+    async fn dies(&self, at: &'static str, does: &Behaviour, meanwhile: impl Future<Output = ()>) -> String {
         let (tell, told) = tokio::sync::oneshot::channel();
         let tell = std::sync::Mutex::new(Some(tell));
         self.world.sandbox.on_call(move |call| {
-            if call.operation == "UpdateService"
+            if call.operation == at
                 && let Some(tell) = tell.lock().expect("nobody panics").take()
             {
                 let _ = tell.send(());
             }
             Fate::Normal
         });
-        let digest = self.push(tag, Some(tag), &prepared_by(ends(0, "done"))).await;
-        // Where ECS is never told, there is nothing to die of.
+        let digest = self.push("v2", Some("v2"), does).await;
+        // Where it is never called, there is nothing to die of.
         let _ = self.during(tokio::time::timeout(LONGEST, told)).await;
         self.world.sandbox.clear_hook();
+        meanwhile.await;
         self.during(self.over(&digest)).await;
         digest
+    }
+
+    /// Somebody brings out anew what runs.
+    async fn deploy_anew(&self) {
+        let update = self.session().await.aws.ecs.update_service().cluster("shop").service(SERVICE);
+        update.force_new_deployment(true).send().await.expect("it is deployed anew");
     }
 
     /// The function is away while a rollout ends and another deployment takes its place.
@@ -147,8 +156,7 @@ impl Stage {
         let digest = self.push(tag, Some(tag), &prepared_by(ends(0, "done"))).await;
         self.during(self.wait(&digest, |rollout| rollout.status == Status::Deploying)).await;
         tokio::time::sleep(LONGEST).await;
-        let update = self.session().await.aws.ecs.update_service().cluster("shop").service(SERVICE);
-        update.force_new_deployment(true).send().await.expect("it is deployed anew");
+        self.deploy_anew().await;
         tokio::time::sleep(LONGEST).await;
         self.during(self.over(&digest)).await;
         digest
@@ -181,7 +189,8 @@ impl Subject for Rollouts {
         Story::CommandNeverEnds,
         Story::WithoutEvent,
         Story::WithoutTag,
-        Story::Dies,
+        Story::DiesWithARevision,
+        Story::DiesWithADeployment,
         Story::Away,
         Story::FirstOfAService,
         Story::PeriodicTask,
@@ -200,7 +209,11 @@ impl Subject for Rollouts {
             Story::CommandNeverEnds => stage.push("v2", Some("v2"), &hangs).await,
             Story::WithoutTag => return untagged(stage, &works, before).await,
             Story::WithoutEvent => stage.without_event("v2").await,
-            Story::Dies => stage.dies("v2").await,
+            Story::DiesWithARevision => stage.dies("RegisterTaskDefinition", &works, stage.deploy_anew()).await,
+            Story::DiesWithADeployment => {
+                // ECS takes it back, and nobody hears of that.
+                stage.dies("UpdateService", &crashes, tokio::time::sleep(LONGEST)).await
+            }
             Story::Away => stage.away("v2").await,
             Story::FirstOfAService => stage.push_to("worker", "v1", Some("v1"), &Behaviour::default()).await,
             Story::PeriodicTask => stage.push_to("tidy", "v1", Some("v1"), &Behaviour::default()).await,
