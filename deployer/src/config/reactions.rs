@@ -77,9 +77,7 @@ impl Config {
     pub fn has_function(&self, function: Function) -> bool {
         self.reactions.enabled
             && match function {
-                Function::OnImagePush => {
-                    self.cluster.is_some() && self.services.values().any(|service| !service.is_periodic())
-                }
+                Function::OnImagePush => self.cluster.is_some() && !self.services.is_empty(),
                 Function::OnAlarm => self.alerts.is_some(),
                 Function::CheckSnapshots => {
                     self.alerts.is_some() && (self.database.is_some() || self.backups.volumes.is_some())

@@ -15,8 +15,9 @@ fn each_function_is_there_when_it_has_something_to_react_to_and_somebody_to_tell
     let (push, alarm, check) = ("on-image-push", "on-alarm", "check-snapshots");
     for (file, wanted) in [
         ("[network]\n", vec![]),
+        ("[cluster]\n", vec![]),
         ("[cluster]\n[services.web]\n", vec![push]),
-        ("[cluster]\n[services.tidy]\nschedule = \"rate(1 hour)\"\n", vec![]),
+        ("[cluster]\n[services.tidy]\nschedule = \"rate(1 hour)\"\n", vec![push]),
         ("[alerts]\n", vec![alarm]),
         ("[database]\n", vec![]),
         ("[database]\n[alerts]\n", vec![alarm, check]),

@@ -7,6 +7,7 @@ use super::{EDGE, at, get, of, of_kind, stack, users_config};
 
 /// Actions for which AWS has nothing narrower than everything.
 const ON_EVERYTHING: &[&str] = &[
+    "application-autoscaling:DescribeScalableTargets",
     "dlm:GetLifecyclePolicies",
     "dlm:GetLifecyclePolicy",
     "ec2:DescribeSnapshotAttribute",
