@@ -142,6 +142,26 @@ pub(crate) fn settled(rules: &Rules, want: &Inputs, has: &Inputs, removed: &BTre
     rules.fields.iter().filter(present).map(value).collect()
 }
 
+/// True when two lists have the same entries, in whatever order.
+pub(crate) fn same_entries(some: &Value, others: &Value) -> bool {
+    matches!((some, others), (Value::List(some), Value::List(others)) if within(some, others) && within(others, some))
+}
+
+/// The entries of a list that go but are still used until others have moved over: those in whose place another comes.
+pub(crate) fn held(field: &Field, from: &Value, to: &Value) -> Vec<Value> {
+    let Value::List(wanted) = to else { return Vec::new() };
+    let agree = |lost: &Value, other: &Value| match (lost, other) {
+        (Value::Map(lost), Value::Map(other)) => field.overlaps.iter().all(|name| {
+            let null = Value::Null;
+            lost.get(*name).unwrap_or(&null).same(other.get(*name).unwrap_or(&null))
+        }),
+        _ => false,
+    };
+    let mut lost = if field.overlaps.is_empty() { Vec::new() } else { entries_lost(from, to) };
+    lost.retain(|lost| wanted.iter().any(|other| agree(lost, other)));
+    lost
+}
+
 /// The entries of a list, or the keys of a map (as texts), that `from` has and `to` has not.
 pub(crate) fn entries_lost(from: &Value, to: &Value) -> Vec<Value> {
     match (from, to) {

@@ -44,6 +44,16 @@ impl<'a> Graph<'a> {
         self.numbers.get(id).copied()
     }
 
+    /// A resource and all that refers to it, however far away.
+    pub(crate) fn users(&self, number: usize) -> Vec<usize> {
+        let mut uses = vec![false; self.resources.len()];
+        uses[number] = true;
+        for &other in &self.order {
+            uses[other] |= self.needs[other].iter().any(|&needs| uses[needs]);
+        }
+        (0..uses.len()).filter(|&other| uses[other]).collect()
+    }
+
     /// The generation of each resource.
     pub(crate) fn generations(&self) -> Vec<Generation> {
         let mut all = vec![Generation::from_tag(""); self.resources.len()];

@@ -60,6 +60,9 @@ pub struct Field {
     pub renews: &'static [&'static str],
     /// AWS takes it only of what is ready: a creation leaves it unset, and an update follows.
     pub once_ready: bool,
+    /// Of a list: an entry in whose place another comes, one that agrees with it in these members, goes only once
+    /// everything that refers to the resource has moved over. None are named where entries come and go at once.
+    pub overlaps: &'static [&'static str],
 }
 
 impl Field {
@@ -73,6 +76,7 @@ impl Field {
             change: Change::InPlace,
             renews: &[],
             once_ready: false,
+            overlaps: &[],
         }
     }
 
@@ -92,6 +96,13 @@ impl Field {
     #[must_use]
     pub const fn set_once_ready(self) -> Self {
         Self { once_ready: true, ..self }
+    }
+
+    /// The same list, in which an entry stays as long as what it stands for is still used: another that agrees with it
+    /// in these members has come in its place.
+    #[must_use]
+    pub const fn overlaps(self, overlaps: &'static [&'static str]) -> Self {
+        Self { overlaps, ..self }
     }
 
     /// The same, with another owner.

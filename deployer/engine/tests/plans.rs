@@ -178,6 +178,59 @@ fn a_changed_config_and_drift_have_different_reasons() {
     "#);
 }
 
+static DOORS: Rules = kind("test.doors", &[Field::new("ports").overlaps(&["for"])], Order::CreateFirst, false);
+static HOUSE: Rules = kind("test.house", &[Field::new("doors"), Field::new("port")], Order::CreateFirst, false);
+
+/// A house that is entered at a port, and the doors that let somebody in, each for somebody.
+fn house(port: i64, doors: &[(i64, &str)]) -> Stack {
+    let door = |(port, whom): &(i64, &str)| {
+        Value::Map(BTreeMap::from([("port".to_owned(), Value::Int(*port)), ("for".to_owned(), Value::text(*whom))]))
+    };
+    let mut stack = Stack::default();
+    add(&mut stack, "doors", &DOORS, &[("ports", Value::List(doors.iter().map(door).collect()))]);
+    add(&mut stack, "house", &HOUSE, &[("doors", to("doors")), ("port", Value::Int(port))]);
+    stack
+}
+
+#[test]
+fn a_door_in_whose_place_another_comes_closes_when_nobody_goes_through_it_any_more() {
+    let old = house(1, &[(1, "guests"), (7, "cats")]);
+    let mut world = applied(&old);
+    let new = house(2, &[(2, "guests")]);
+    let last = LastApplied::of(&old);
+    let moves = plan(&new, &world, Some(&last), &Options::default()).unwrap();
+    assert_snapshot!(planned(&new, &world, Some(&last), &Options::default()), @r#"
+    1 doors [update doors-1] needs []
+        ports: [{"for":"guests","port":1},{"for":"cats","port":7}] -> [{"for":"guests","port":2},{"for":"guests","port":1}] ConfigChanged
+    2 house [update house-1] needs [1]
+        port: 1 -> 2 ConfigChanged
+    3 doors [update doors-1] needs [1 2]
+        ports: [{"for":"guests","port":2},{"for":"guests","port":1}] -> [{"for":"guests","port":2}] ConfigChanged
+    0 unchanged, 0 kept
+    "#);
+    assert_eq!(moves.still_holds(&new, &world, Some(&last), &Options::default()), Ok(()));
+
+    // The house did not follow: the old door is still gone through, the next plan holds it until then.
+    let between = house(1, &[(2, "guests"), (1, "guests")]);
+    of(&mut world, "doors").inputs.clone_from(&between.resources[&id("doors")].inputs);
+    assert_snapshot!(planned(&new, &world, Some(&last), &Options::default()), @r#"
+    1 house [update house-1] needs []
+        port: 1 -> 2 ConfigChanged
+    2 doors [update doors-1] needs [1]
+        ports: [{"for":"guests","port":2},{"for":"guests","port":1}] -> [{"for":"guests","port":2}] ConfigChanged
+    0 unchanged, 0 kept
+    "#);
+    assert!(moves.still_holds(&new, &world, Some(&last), &Options::default()).is_err());
+
+    // What nobody goes through closes at once, and so does what somebody opened by hand.
+    of(&mut world, "house").inputs.insert("port".to_owned(), Value::Int(2));
+    assert_snapshot!(planned(&new, &world, None, &Options::default()), @r#"
+    1 doors [update doors-1] needs []
+        ports: [{"for":"guests","port":2},{"for":"guests","port":1}] -> [{"for":"guests","port":2}] Differs
+    1 unchanged, 0 kept
+    "#);
+}
+
 #[test]
 fn dependants_follow_a_replaced_target_in_place_or_by_replacement() {
     let old = platform();

@@ -80,7 +80,15 @@ type Key<'a> = (&'a LogicalId, &'static str, &'a str);
 
 /// What a plan does and relies on, named: without reasons, and without what the stack does not own.
 fn essence(plan: &Plan) -> BTreeMap<Key<'_>, BTreeMap<String, String>> {
-    plan.steps.iter().map(|step| (key(step), aspects(&step.action))).collect()
+    let mut all = BTreeMap::<_, BTreeMap<_, String>>::new();
+    for step in &plan.steps {
+        let known = all.entry(key(step)).or_default();
+        for (name, what) in aspects(&step.action) {
+            // A resource can change twice: what it lets go of comes last.
+            known.entry(name).and_modify(|before| *before = format!("{before}, then {what}")).or_insert(what);
+        }
+    }
+    all
 }
 
 fn key(step: &Step) -> Key<'_> {

@@ -6,9 +6,11 @@ use super::error::PlanError;
 use super::leaving::Leaving;
 use super::matching::Stray;
 use super::order::{Certainty, Edge, sort};
-use super::types::{Action, FieldChange, Gone, Reason, Replaces, Step, StepNumber, Until};
+use super::types::{Action, FieldChange, Gone, Inputs, Reason, Replaces, Step, StepNumber, Until};
 use super::verdict::{Judge, Verdict, What};
+use crate::diff;
 use crate::rules::{Order, Rules};
+use crate::value::Value;
 use crate::world::{Found, Health, Identity};
 
 /// All steps, each after what it needs.
@@ -22,6 +24,7 @@ pub(super) fn in_order<'a>(
         draft.make(number);
     }
     draft.remove();
+    draft.let_go();
     draft.making();
     draft.removing();
     draft.moving();
@@ -41,12 +44,18 @@ struct Draft<'a, 'p> {
     removals: usize,
     /// Old and new of what is replaced create-first, by node.
     successors: Vec<(usize, usize)>,
+    /// Whether anything changes, by what refers to each desired resource.
+    followed: Vec<bool>,
+    /// What resources let go of last: their numbers and nodes.
+    last: Vec<(usize, usize)>,
 }
 
 impl<'a, 'p> Draft<'a, 'p> {
     fn new(judge: &'p Judge<'a>, verdicts: &'p [Verdict<'a>], leaving: &'p Leaving<'a>) -> Self {
         let (steps, edges, made_by) = (Vec::new(), Vec::new(), Vec::with_capacity(verdicts.len()));
-        Self { judge, verdicts, leaving, steps, edges, made_by, removals: 0, successors: Vec::new() }
+        let followed = followed(judge, verdicts);
+        let (successors, last) = (Vec::new(), Vec::new());
+        Self { judge, verdicts, leaving, steps, edges, made_by, removals: 0, successors, followed, last }
     }
 
     /// The steps that make a desired resource as it should be.
@@ -95,11 +104,52 @@ impl<'a, 'p> Draft<'a, 'p> {
             let action = Action::Wait { physical: physical(), until: Until::Ready };
             self.push_desired(number, action, vec![Reason::Settling(what.clone())], |rules| rules.estimate.create);
         }
-        if !verdict.changes.is_empty() {
-            let reasons = vec![Reason::Fields(verdict.changes.iter().map(|change| change.field.clone()).collect())];
-            let (changes, inputs) = (verdict.changes.clone(), verdict.inputs.clone());
-            let action = Action::Update { physical: physical(), changes, inputs };
-            self.push_desired(number, action, reasons, |rules| rules.estimate.update);
+        let (mut changes, mut inputs) = (verdict.changes.clone(), verdict.inputs.clone());
+        for (change, held) in self.held(number) {
+            let to = with(&change.to, held);
+            // What only lets go has nothing to do before others have moved over.
+            changes.retain(|one| one.field != change.field || !diff::same_entries(&change.from, &to));
+            changes.iter_mut().filter(|one| one.field == change.field).for_each(|one| one.to = to.clone());
+            inputs.insert(change.field, to);
+        }
+        if !changes.is_empty() {
+            let reasons = fields(&changes);
+            self.push_desired(number, update(found, changes, inputs), reasons, |rules| rules.estimate.update);
+        }
+    }
+
+    /// The changes of which entries are held until all that refers to the resource has moved over, and those entries.
+    fn held(&self, number: usize) -> Vec<(FieldChange, Vec<Value>)> {
+        let verdict = &self.verdicts[number];
+        if !self.followed[number] || verdict.what != What::Mend {
+            return Vec::new();
+        }
+        let rules = self.judge.graph.resources[number].rules;
+        let held = verdict.changes.iter().filter_map(|change| {
+            let held = diff::held(rules.field(&change.field)?, &change.from, &change.to);
+            (!held.is_empty()).then(|| (change.clone(), held))
+        });
+        held.collect()
+    }
+
+    /// The steps by which resources let go of what was held: each comes after all that refers to it.
+    fn let_go(&mut self) {
+        for number in 0..self.verdicts.len() {
+            let Some(found) = self.verdicts[number].found else { continue };
+            let widened = |(change, held): (FieldChange, _)| FieldChange { from: with(&change.to, held), ..change };
+            let changes: Vec<FieldChange> = self.held(number).into_iter().map(widened).collect();
+            if changes.is_empty() {
+                continue;
+            }
+            let node = self.steps.len();
+            let (reasons, inputs) = (fields(&changes), self.verdicts[number].inputs.clone());
+            self.push_desired(number, update(found, changes, inputs), reasons, |rules| rules.estimate.update);
+            self.last.push((number, node));
+            for user in self.judge.graph.users(number) {
+                if let Some(made) = self.made_by[user].clone().last() {
+                    self.edge(node, made, Certainty::Must);
+                }
+            }
         }
     }
 
@@ -194,7 +244,10 @@ impl<'a, 'p> Draft<'a, 'p> {
         let leaving = self.leaving;
         for (number, verdict) in self.verdicts.iter().enumerate() {
             let (What::Mend, Some(found)) = (verdict.what, verdict.found) else { continue };
-            let Some(update) = self.made_by[number].clone().last().filter(|_| !verdict.changes.is_empty()) else {
+            let lets_go = self.last.iter().find(|(other, _)| *other == number).map(|(_, node)| *node);
+            let Some(update) =
+                lets_go.or_else(|| self.made_by[number].clone().last()).filter(|_| !verdict.changes.is_empty())
+            else {
                 continue;
             };
             let graph = self.judge.graph;
@@ -244,6 +297,33 @@ impl<'a, 'p> Draft<'a, 'p> {
             .collect();
         steps.sort_by_key(|step| step.number);
         Ok(steps)
+    }
+}
+
+/// Whether anything that refers to a desired resource has a step, however far away, by number.
+fn followed(judge: &Judge<'_>, verdicts: &[Verdict<'_>]) -> Vec<bool> {
+    let mut followed = vec![false; verdicts.len()];
+    for &number in judge.graph.order.iter().rev() {
+        if followed[number] || verdicts[number].what != What::Nothing {
+            judge.graph.needs[number].iter().for_each(|&needs| followed[needs] = true);
+        }
+    }
+    followed
+}
+
+fn update(found: &Found, changes: Vec<FieldChange>, inputs: Inputs) -> Action {
+    Action::Update { physical: found.physical.clone(), changes, inputs }
+}
+
+fn fields(changes: &[FieldChange]) -> Vec<Reason> {
+    vec![Reason::Fields(changes.iter().map(|change| change.field.clone()).collect())]
+}
+
+/// A list with these entries in it, too.
+fn with(list: &Value, more: Vec<Value>) -> Value {
+    match list {
+        Value::List(entries) => Value::List(entries.iter().cloned().chain(more).collect()),
+        other => other.clone(),
     }
 }
 

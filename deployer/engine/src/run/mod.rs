@@ -13,7 +13,7 @@ pub use patience::{GiveUp, Limits};
 pub use types::{Call, Class, Event, Failure, IllegalTransition, Op, OpId, Outcome, Reply};
 
 use crate::id::LogicalId;
-use crate::plan::{Plan, StepNumber};
+use crate::plan::{Action, Plan, StepNumber};
 use crate::stack::Stack;
 use crate::value::Reference;
 use crate::world::{Outputs, World};
@@ -56,6 +56,8 @@ struct Task {
     attempt: u32,
     /// The resource is not desired: once it is gone it has no outputs.
     undesired: bool,
+    /// An earlier step changes the same resource: how it is by then has to be read.
+    reads_first: bool,
 }
 
 /// How far a step has come.
@@ -96,7 +98,9 @@ impl Run {
             events: Vec::new(),
         };
         let places: BTreeMap<StepNumber, usize> = plan.steps.iter().map(|step| step.number).zip(0..).collect();
+        let mut changed = BTreeSet::new();
         for (step, remaining) in plan.steps.iter().zip(setup::remaining_paths(plan)) {
+            let updates = matches!(step.action, Action::Update { .. });
             run.tasks.push(Task {
                 number: step.number,
                 id: step.id.clone(),
@@ -110,6 +114,7 @@ impl Run {
                 drains: false,
                 attempt: 0,
                 undesired: !stack.resources.contains_key(&step.id),
+                reads_first: updates && !changed.insert((&step.id, step.action.physical())),
             });
         }
         for (place, step) in plan.steps.iter().enumerate() {
@@ -303,7 +308,8 @@ impl Run {
         for user in task.users.clone() {
             self.tasks[user].unmet -= 1;
             if self.tasks[user].unmet == 0 && self.tasks[user].state == State::Blocked {
-                self.go_on(user, State::Decide);
+                let state = if self.tasks[user].reads_first { State::Read } else { State::Decide };
+                self.go_on(user, state);
             }
         }
     }

@@ -34,10 +34,13 @@ pub(super) fn work(step: &Step, stack: &Stack, index: &Index<'_>) -> Option<Work
     };
     let is_shared = |change: &&FieldChange| rules.field(&change.field).is_some_and(|f| f.owner == Owner::Shared);
     let lost = |change: &FieldChange| (change.field.clone(), entries_lost(&change.from, &change.to));
-    let inputs = match goal {
+    let mut inputs = match goal {
         Goal::Created { .. } | Goal::Updated => resource?.inputs.clone(),
         Goal::Adopted { .. } | Goal::Absent { .. } => BTreeMap::new(),
     };
+    // Of these, the step itself says what is still held.
+    let overlaps = |change: &&FieldChange| rules.field(&change.field).is_some_and(|f| !f.overlaps.is_empty());
+    inputs.extend(changes.iter().filter(overlaps).map(|change| (change.field.clone(), change.to.clone())));
     let brief = Brief {
         goal,
         rules,

@@ -11,6 +11,7 @@ const FIELDS: &[Field] = &[
     Field::new("uses").replaces().compared(Compare::Set),
     Field::new("size"),
     Field::new("links").compared(Compare::Set),
+    Field::new("doors").compared(Compare::Set).overlaps(&["for"]),
     Field::new("tags").owned_by(Owner::Shared),
     Field::new("count").owned_by(Owner::Autoscaler),
 ];
@@ -85,12 +86,18 @@ impl Spec {
                 present.iter().filter(before).filter(|&&other| mask >> other & 1 == 1).copied().collect()
             };
             let list = |mask| Value::List(targets(mask).into_iter().map(|n| reference(id(n))).collect());
+            let door = |whom: &str, port| {
+                Value::Map(
+                    [("for", Value::text(whom)), ("port", Value::Int(port))].map(|(k, v)| (k.to_owned(), v)).into(),
+                )
+            };
             let tags = node.tag.map(|tag| (format!("t{tag}"), Value::text("ours")));
             let inputs = BTreeMap::from([
                 ("shape".to_owned(), Value::Int(node.shape)),
                 ("size".to_owned(), Value::Int(node.size)),
                 ("uses".to_owned(), list(node.uses)),
                 ("links".to_owned(), list(node.links & !node.uses)),
+                ("doors".to_owned(), Value::List(vec![door("guests", node.size), door("cats", node.shape)])),
                 ("tags".to_owned(), Value::Map(tags.into_iter().collect())),
                 ("count".to_owned(), Value::Int(1)),
             ]);

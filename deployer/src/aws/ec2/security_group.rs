@@ -47,8 +47,9 @@ impl Kind for SecurityGroup {
         fields: &[
             Field::new("vpc").replaces(),
             Field::new("description").replaces(),
-            Field::new("ingress").compared(Compare::Set),
-            Field::new("egress").compared(Compare::Set),
+            // A port closes once nobody listens there any more.
+            Field::new("ingress").compared(Compare::Set).overlaps(&["peer", "description"]),
+            Field::new("egress").compared(Compare::Set).overlaps(&["peer", "description"]),
             Field::new("tags").owned_by(Owner::Shared),
         ],
         order: Order::CreateFirst,

@@ -15,6 +15,7 @@ pub(crate) mod interface;
 pub(crate) mod launch_template;
 mod nat;
 mod prefix_list;
+pub(crate) mod reach;
 mod route;
 mod route_table;
 mod rule;

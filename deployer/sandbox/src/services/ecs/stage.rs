@@ -41,6 +41,12 @@ impl Stage {
         });
         let parameters = [("VpcId", vpc.as_str()), ("GroupName", "web"), ("GroupDescription", "web")];
         let group = element(&ec2("CreateSecurityGroup", &parameters), "groupId");
+        let inside = [
+            ("GroupId", group.as_str()),
+            ("IpPermissions.1.IpProtocol", "-1"),
+            ("IpPermissions.1.Groups.1.GroupId", group.as_str()),
+        ];
+        ec2("AuthorizeSecurityGroupIngress", &inside);
         let iam = |operation: &str, parameters: &[(&str, &str)]| query(&sandbox, "iam", operation, parameters).unwrap();
         iam("CreateRole", &[("RoleName", "shop"), ("AssumeRolePolicyDocument", TRUST)]);
         iam("CreateInstanceProfile", &[("InstanceProfileName", "shop")]);
@@ -219,6 +225,12 @@ impl Stage {
         }
         let described = self.done("DescribeTasks", json!({"cluster": "shop", "tasks": arns}));
         described["tasks"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// A task that never ran.
+    pub(super) fn failed_to_start(&self) -> Value {
+        let mut ended = self.tasks("STOPPED").into_iter();
+        ended.find(|task| task["stopCode"] == "TaskFailedToStart").unwrap()
     }
 
     fn elb(&self, operation: &str, parameters: &[(&str, &str)]) -> String {

@@ -46,6 +46,12 @@ impl Shop {
             .to_vec();
         let group = [("VpcId", vpc.as_str()), ("GroupName", "nodes"), ("GroupDescription", "nodes")];
         let group = element(&ec2("CreateSecurityGroup", &group), "groupId");
+        let inside = [
+            ("GroupId", group.as_str()),
+            ("IpPermissions.1.IpProtocol", "-1"),
+            ("IpPermissions.1.Groups.1.GroupId", group.as_str()),
+        ];
+        ec2("AuthorizeSecurityGroupIngress", &inside);
         let shop = Self { sandbox, subnets, group, vpc };
         shop.ecs("CreateCluster", json!({"clusterName": "shop"})).unwrap();
         shop.machines();

@@ -11,6 +11,7 @@ use crate::account::Ctx;
 use crate::dispatch::empty_result;
 use crate::error::{ApiError, Outcome, refuse};
 use crate::input::Input;
+use crate::services::ec2::reach;
 use crate::store::{Resource, Timer};
 
 const TARGET: &str = "elasticloadbalancing.target";
@@ -157,6 +158,9 @@ fn answer(ctx: &Ctx<'_>, group: &Resource, target: &Resource) -> Result<(), Faul
         "traffic-port" => target.number("_port").to_string(),
         port => port.to_owned(),
     };
+    if !reaches(ctx, &group.id, mine, port.parse().unwrap_or_default()) {
+        return Err(timeout());
+    }
     let paths = mine.attrs.get("_answers").and_then(|answers| answers.get(&port)).ok_or_else(timeout)?;
     let path = group.text("HealthCheckPath");
     let status = paths.get(path).or_else(|| paths.get("*")).and_then(Value::as_i64).unwrap_or(404);
@@ -165,6 +169,13 @@ fn answer(ctx: &Ctx<'_>, group: &Resource, target: &Resource) -> Result<(), Faul
         true => Ok(()),
         false => Err(("Target.ResponseCodeMismatch", format!("Health checks failed with these codes: [{status}]"))),
     }
+}
+
+/// True when security groups let the probes through from the load balancers that send to a group.
+fn reaches(ctx: &Ctx<'_>, group: &str, target: &Resource, port: i64) -> bool {
+    let balancers = target_group::users(ctx, group).0;
+    let nodes = ctx.those("ec2.network-interface", |eni| balancers.contains(eni.text("_for")));
+    nodes.iter().any(|node| reach::tcp(ctx, node, target, port))
 }
 
 /// The codes that a matcher such as `200,300-399` accepts; none when it is no matcher.

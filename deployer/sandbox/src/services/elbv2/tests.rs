@@ -111,7 +111,7 @@ impl Place {
             kind: "ec2.network-interface",
             id: format!("eni-{ip}"),
             attrs: json!({
-                "privateIpAddress": ip, "vpcId": self.vpc, "subnetId": self.subnets[0], "groupSet": [],
+                "privateIpAddress": ip, "vpcId": self.vpc, "subnetId": self.subnets[0], "groupSet": [{"groupId": self.group}],
                 "_answers": {"8000": {"/healthz": status}},
             })
             .as_object()
@@ -122,6 +122,18 @@ impl Place {
             created: self.sandbox.now(),
         };
         self.sandbox.with(|ctx: &mut Ctx<'_>| ctx.insert(interface));
+    }
+
+    /// Lets members of the group in to each other.
+    fn open(&self) {
+        let inside = [
+            ("GroupId", self.group.as_str()),
+            ("IpPermissions.1.IpProtocol", "tcp"),
+            ("IpPermissions.1.FromPort", "8000"),
+            ("IpPermissions.1.ToPort", "8000"),
+            ("IpPermissions.1.Groups.1.GroupId", &self.group),
+        ];
+        ec2(&self.sandbox, "AuthorizeSecurityGroupIngress", &inside).unwrap();
     }
 
     fn health(&self, group: &str) -> String {
@@ -324,9 +336,28 @@ fn conditions_that_aws_refuses_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_no_security_group_lets_through_times_out() {
+    let place = place();
+    let (balancer, group) = (place.balancer(), place.targets("web"));
+    place.task("10.0.0.50", 200);
+    let listener = element(&place.listener(&balancer, "80").unwrap(), "ListenerArn");
+    place.rule(&listener, "10", &group).unwrap();
+    let target = [("TargetGroupArn", group.as_str()), ("Targets.member.1.Id", "10.0.0.50")];
+    place.elb("RegisterTargets", &target).unwrap();
+    pass(60).await;
+    assert_eq!(place.health(&group), "unhealthy");
+    let health = place.elb("DescribeTargetHealth", &[("TargetGroupArn", &group)]).unwrap();
+    assert!(health.contains("<Reason>Target.Timeout</Reason>"), "{health}");
+    place.open();
+    pass(60).await;
+    assert_eq!(place.health(&group), "healthy");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_target_is_probed_once_something_sends_to_it_and_drains_when_it_goes() {
     let place = place();
     let (balancer, group) = (place.balancer(), place.targets("web"));
+    place.open();
     place.task("10.0.0.50", 200);
     let target = [("TargetGroupArn", group.as_str()), ("Targets.member.1.Id", "10.0.0.50")];
     place.elb("RegisterTargets", &target).unwrap();
