@@ -20,7 +20,8 @@ use crate::root;
 /// Runs a test's body in its own paused time, so that a twenty-minute apply takes a moment.
 pub fn in_virtual_time<T>(body: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-    runtime.expect("a runtime").block_on(body)
+    // What a whole platform's run holds is too much for a test thread's stack, several times over.
+    runtime.expect("a runtime").block_on(Box::pin(body))
 }
 
 /// The user's own stack file, whole.
@@ -199,7 +200,7 @@ impl World {
     /// What `wharf plan` would say.
     pub async fn plan(&self) -> Result<Planned, Error> {
         let session = self.session("plan").await?;
-        session.plan(&self.stack(&session), &self.options).await
+        Box::pin(session.plan(&self.stack(&session), &self.options)).await
     }
 
     /// Applies this stack, which may be another than the stack file's.
@@ -253,7 +254,7 @@ impl World {
             on_event: &|_| {},
             on_wait: &|_| {},
         };
-        session.apply(request, std::future::pending()).await
+        Box::pin(session.apply(request, std::future::pending())).await
     }
 }
 
