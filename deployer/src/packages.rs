@@ -103,7 +103,7 @@ fn build(architecture: Architecture) -> String {
         Architecture::X86 => "--x86-64",
     };
     let crates: Vec<String> = Function::ALL.iter().map(|function| format!("-p wharf-{}", function.name())).collect();
-    format!("cargo lambda build --release {processors} {}", crates.join(" "))
+    format!("cargo lambda build --profile function {processors} {}", crates.join(" "))
 }
 
 /// The code of these functions, each from the first of the directories that has it: as `NAME/bootstrap.zip`, `NAME.zip`,
@@ -303,7 +303,7 @@ mod tests {
         let hint = error.hint();
         assert!(
             hint.contains(
-                "`cargo lambda build --release --arm64 -p wharf-on-image-push -p wharf-on-alarm -p wharf-check-snapshots`"
+                "`cargo lambda build --profile function --arm64 -p wharf-on-image-push -p wharf-on-alarm -p wharf-check-snapshots`"
             ),
             "{hint}"
         );

@@ -60,7 +60,7 @@ fn without_their_code_a_plan_says_how_to_build_it_and_nothing_is_changed() {
     ends_with(&refused, 2);
     let said = err(&refused);
     assert!(said.contains("the code of the function on-alarm is not there"), "{said}");
-    assert!(said.contains("cargo lambda build --release --arm64"), "{said}");
+    assert!(said.contains("cargo lambda build --profile function --arm64"), "{said}");
     assert!(said.contains("`--functions sandbox`"), "{said}");
     // What only looks does without.
     ends_with(&shop.run(&["status", "--functions", &elsewhere]), 0);
