@@ -132,7 +132,8 @@ async fn two_copies(sandbox: &Sandbox, apart: Duration) -> (String, Hosts) {
         tokio::time::sleep(apart).await;
         send().await
     });
-    (one.unwrap(), two.unwrap());
+    one.unwrap();
+    two.unwrap();
     pass(sandbox, &hosts, 30).await;
     (digest, hosts)
 }
