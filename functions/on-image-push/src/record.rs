@@ -55,7 +55,7 @@ pub struct Record {
     pub untold: Vec<Notice>,
     /// The fewest tasks that scaling may go down to, from the next rollout on that comes through: a service that stood
     /// at no task is registered with none.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lower_bound: Option<i32>,
 }
 

@@ -363,12 +363,15 @@ struct Together {
     in_one_place: usize,
 }
 
+/// The attributes that change in each place.
+type Places = BTreeMap<String, BTreeSet<String>>;
+
 impl Together {
     fn groups(self, changes: &[Change], place: &dyn Fn(&Change) -> String) -> Vec<Vec<Change>> {
-        let mut groups: Vec<(BTreeMap<String, BTreeSet<String>>, Vec<Change>)> = Vec::new();
+        let mut groups: Vec<(Places, Vec<Change>)> = Vec::new();
         for change in changes {
             let (place, attribute) = (place(change), format!("{} {}", change.id, change.at.first()));
-            let fits = |places: &BTreeMap<String, BTreeSet<String>>| {
+            let fits = |places: &Places| {
                 places.get(&place).is_none_or(|there| there.len() < self.in_one_place && !there.contains(&attribute))
             };
             let group = groups.iter().position(|(places, group)| group.len() < self.most && fits(places));
