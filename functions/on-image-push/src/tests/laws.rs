@@ -185,7 +185,7 @@ async fn an_image_for_one_processor_with_a_tag_of_its_own_gives_way_to_its_index
     for (events, updates) in [([&of_child, &of_index], 2), ([&of_index, &of_child], 1)] {
         let stage = stage.fork();
         for event in events {
-            assert_eq!(stage.hear(&[event.clone()]).await, 0);
+            assert_eq!(stage.hear(std::slice::from_ref(event)).await, 0);
         }
         stage.settle().await;
         assert_eq!((stage.tasks(&index), stage.tasks(&child)), (2, 0));
