@@ -136,8 +136,11 @@ impl One<'_> {
                 "iam:PassedToService",
                 "ecs-tasks.amazonaws.com",
             ),
-            Self::on_all(Statement::allow(["logs:GetLogEvents"]), logs),
         ];
+        // Of periodic tasks nobody waits for the end of a rollout, and reads what they wrote.
+        if !ground.logs.is_empty() {
+            statements.push(Self::on_all(Statement::allow(["logs:GetLogEvents"]), logs));
+        }
         statements.push(Self::tell(&ground.signals.arn()));
         statements
     }
