@@ -80,6 +80,10 @@ impl LoadServiceConfig for Endpoints {
 
 /// The HTTPS client. The SDK's own reads the machine's root certificates as soon as a service's client is made, which
 /// would be before Lambda is asked for the first invocation; this one waits for the first call.
+///
+/// Its cryptography is ring's. A cold start pays for the first connection of a process: until rustls 0.23 has its client
+/// hello, 0.1 ms with ring and 28 ms with aws-lc, which gathers entropy from timing jitter first (medians of five, release
+/// build, x86_64).
 #[derive(Debug, Default)]
 struct Lazy(OnceLock<SharedHttpClient>);
 
