@@ -4,6 +4,7 @@
 #![cfg_attr(not(doctest), expect(clippy::panic, clippy::expect_used, reason = "this crate is tests alone"))]
 
 pub mod critical;
+pub mod death;
 pub mod emulator;
 pub mod figures;
 pub mod parallel;

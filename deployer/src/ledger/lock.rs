@@ -5,10 +5,12 @@
 //! outlasts AWS's eventual consistency, so that who takes over from a dead holder sees all that it did.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures::FutureExt;
 use wharf_engine::Class;
 
 use super::Ledger;
@@ -310,6 +312,19 @@ impl Lock {
     fn extend(&self, begun: Duration) {
         let until = begun + self.timing.lease.saturating_sub(CALL_TIMEOUT);
         self.state.until.store(millis(until), Ordering::SeqCst);
+    }
+
+    /// Does something while the lock is kept. Once the lock is lost it refuses every further write, so that what is done
+    /// comes to its end by itself.
+    pub async fn while_kept<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        let mut keep = pin!(self.keep().fuse());
+        loop {
+            tokio::select! {
+                result = &mut work => return result,
+                () = &mut keep => {}
+            }
+        }
     }
 
     /// Renews the lease for as long as it is polled. Answers when the lock is lost.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::pin::pin;
 
 use futures::FutureExt;
 use futures::future::Shared;
@@ -118,18 +117,7 @@ impl Session {
         let Taken { planned, mut lock, unsure } = taken;
         let aws = self.aws.with_lease(lock.lease());
         let interrupt = interrupt.boxed_local().shared();
-        let result = {
-            let work = pin!(self.work(request, planned, unsure, &aws, interrupt));
-            let mut work = work.fuse();
-            let mut keep = pin!(lock.keep().fuse());
-            loop {
-                tokio::select! {
-                    result = &mut work => break result,
-                    // A lost lock refuses every further write, so the work comes to its end by itself.
-                    () = &mut keep => {}
-                }
-            }
-        };
+        let result = lock.while_kept(self.work(request, planned, unsure, &aws, interrupt)).await;
         let destroyed = request.stack.resources.is_empty() && result.as_ref().is_ok_and(Applied::complete);
         match result {
             Ok(applied) if destroyed && applied.runs.iter().all(|(planned, _)| planned.plan.kept.is_empty()) => {

@@ -25,9 +25,7 @@
 mod work;
 
 use std::future::Future;
-use std::pin::pin;
 
-use futures::FutureExt;
 use jiff::Timestamp;
 use serde::Serialize;
 use wharf_engine::{Action, Class, Generation, Inputs, LogicalId, Options, Stack, plan};
@@ -243,19 +241,13 @@ impl Session {
             lock => lock?,
         };
         let work = Work { session: self, aws: self.aws.with_lease(lock.lease()), goal: &goal, request };
-        let result = {
-            let mut work = pin!(work.run(&way).fuse());
-            let mut interrupt = pin!(interrupt.fuse());
-            let mut keep = pin!(lock.keep().fuse());
-            loop {
-                tokio::select! {
-                    result = &mut work => break Some(result),
-                    () = &mut interrupt => break None,
-                    // A lost lock refuses every further write, so the work comes to its end by itself.
-                    () = &mut keep => {}
-                }
+        let worked = async {
+            tokio::select! {
+                result = work.run(&way) => Some(result),
+                () = interrupt => None,
             }
         };
+        let result = lock.while_kept(worked).await;
         let written = self.note(request, &intent, result.as_ref()).await;
         lock.release().await.map_err(LockError::Call)?;
         let Some(result) = result else { return Ok(ended(Ended::Interrupted, None)) };
@@ -298,24 +290,25 @@ impl Session {
             }
         }
         let current = members.iter().find(|member| member.part == Part::Current);
-        let (Point::At(_) | Point::Latest) = point else {
-            return self.snapshot_fits(goal, point).await;
+        let at = match point {
+            Point::Snapshot(name) => return self.snapshot_fits(goal, name).await,
+            Point::At(at) => Some(*at),
+            Point::Latest => None,
         };
         let current = current.ok_or(RestoreError::NoPast)?;
         let instance = current.name.clone();
         let window = restored::window(&self.aws, current).await?;
         let window = window.ok_or_else(|| RestoreError::NoBackups(instance.clone()))?;
-        let at = if let Point::At(at) = point { *at } else { window.to };
+        let at = at.unwrap_or(window.to);
         if at < window.from || at > window.to {
             return Err(RestoreError::Outside { instance, asked: at, from: window.from, to: window.to });
         }
         Ok(Way::Begin(Backup::Moment { instance, at }))
     }
 
-    async fn snapshot_fits(&self, goal: &Goal, point: &Point) -> Result<Way, RestoreError> {
-        let Point::Snapshot(name) = point else { return Err(RestoreError::NoPast) };
+    async fn snapshot_fits(&self, goal: &Goal, name: &str) -> Result<Way, RestoreError> {
         let snapshot = restored::snapshot(&self.aws, name).await?;
-        let snapshot = snapshot.ok_or_else(|| RestoreError::NoSnapshot(name.clone()))?;
+        let snapshot = snapshot.ok_or_else(|| RestoreError::NoSnapshot(name.to_owned()))?;
         match unfit(&snapshot, &goal.wanted)? {
             Some(why) => Err(RestoreError::Unfit { name: snapshot.name, why }),
             None => Ok(Way::Begin(Backup::Snapshot(snapshot.name))),

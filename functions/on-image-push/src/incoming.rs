@@ -128,4 +128,4 @@ fn place(settings: &Settings, name: &str) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

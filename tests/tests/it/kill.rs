@@ -5,14 +5,14 @@
 //! each of them, on a platform one of each operation.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Notify;
 use wharf::config::Config;
 use wharf_sandbox::{CallInfo, CallRecord, Fate, Resource, Sandbox};
+use wharf_tests::death::Death;
 use wharf_tests::stack::{World, config, every_kind_is_among, in_virtual_time};
 
 /// What a run is to bring about.
@@ -20,13 +20,6 @@ use wharf_tests::stack::{World, config, every_kind_is_among, in_virtual_time};
 enum Aim {
     Apply,
     Destroy,
-}
-
-/// Where a process dies: at the call of this number, which ends like this.
-#[derive(Clone, Copy, Debug)]
-struct Death {
-    call: u64,
-    fate: Fate,
 }
 
 /// After this AWS has made, and unmade, what it makes by itself: log groups, interfaces.
@@ -98,29 +91,6 @@ async fn undisturbed(start: &World, moment: Timestamp, aim: Aim) -> (Vec<Passed>
     (way, world.sandbox)
 }
 
-/// Runs towards an aim until the call at which the process dies. False when the run ended before it.
-async fn die(world: &World, aim: Aim, death: Death) -> bool {
-    let killed = Arc::new(Notify::new());
-    let reached = Arc::new(AtomicBool::new(false));
-    let (notify, mark) = (Arc::clone(&killed), Arc::clone(&reached));
-    world.sandbox.on_call(move |call| {
-        if call.n < death.call {
-            return Fate::Spared;
-        }
-        mark.store(true, Ordering::SeqCst);
-        notify.notify_one();
-        // Calls already on their way when the process dies still arrive, but nobody hears of them.
-        if call.n == death.call { death.fate } else { Fate::LoseReply }
-    });
-    tokio::select! {
-        biased;
-        () = killed.notified() => {}
-        _ = run(world, aim) => {}
-    }
-    world.sandbox.clear_hook();
-    reached.load(Ordering::SeqCst)
-}
-
 async fn run(world: &World, aim: Aim) -> Result<(), String> {
     let ended = match aim {
         Aim::Apply => world.apply().await,
@@ -158,7 +128,7 @@ fn differences(is: &Census, should: &Census) -> Vec<String> {
 
 /// Dies, and lets the next run finish what the first wanted.
 async fn finished_by_the_next(world: &World, aim: Aim, death: Death, expected: &Census) -> Result<(), String> {
-    if !die(world, aim, death).await {
+    if !death.during(world, run(world, aim)).await {
         return Err("the call did not come again".to_owned());
     }
     let name = |call: &CallRecord| format!("{}.{}", call.service, call.operation);

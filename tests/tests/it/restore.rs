@@ -2,16 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Notify;
 use wharf::ledger::Holder;
 use wharf::operations::{Ended, Error, Point, Restore, RestoreError, Restored, Who};
 use wharf::policy::For;
 use wharf_engine::{Action, Blocker, PlanError};
-use wharf_sandbox::{CallInfo, Fate, Resource, Sandbox};
+use wharf_sandbox::{Fate, Resource, Sandbox};
+use wharf_tests::death::Death;
 use wharf_tests::parallel;
 use wharf_tests::stack::{World, config, in_virtual_time, virtual_timing};
 
@@ -262,34 +261,6 @@ fn what_is_kept_stands_against_a_destruction_until_somebody_deletes_it() {
     });
 }
 
-/// Where a process dies: at the call of this number, which ends like this.
-#[derive(Clone, Copy, Debug)]
-struct Death {
-    call: u64,
-    fate: Fate,
-}
-
-/// Restores until the call at which the process dies. False when it ended before.
-async fn die(world: &World, point: &Point, death: Death) -> bool {
-    let (killed, reached) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
-    let (notify, mark) = (Arc::clone(&killed), Arc::clone(&reached));
-    world.sandbox.on_call(move |call: &CallInfo| {
-        if call.n < death.call {
-            return Fate::Spared;
-        }
-        mark.store(true, Ordering::SeqCst);
-        notify.notify_one();
-        if call.n == death.call { death.fate } else { Fate::LoseReply }
-    });
-    tokio::select! {
-        biased;
-        () = killed.notified() => {}
-        _ = restore(world, point) => {}
-    }
-    world.sandbox.clear_hook();
-    reached.load(Ordering::SeqCst)
-}
-
 /// No plan on the way makes a second database, or lets one go.
 async fn plans_nothing_about_it(world: &World, death: Death) {
     match world.plan().await {
@@ -342,7 +313,7 @@ fn a_restore_that_died_at_any_write_is_carried_on_by_the_next() {
     let _: Vec<()> = parallel::each(&deaths, |&death| {
         in_virtual_time(async {
             let world = start.fork_at(moment);
-            assert!(die(&world, &point, death).await, "{death:?}: the call did not come again");
+            assert!(death.during(&world, restore(&world, &point)).await, "{death:?}: the call did not come again");
             plans_nothing_about_it(&world, death).await;
             match restore(&world, &point).await {
                 Ok(ended) => assert_eq!(ended.outcome, Ended::Restored, "{death:?}"),

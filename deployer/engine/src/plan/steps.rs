@@ -44,8 +44,6 @@ struct Draft<'a, 'p> {
     removals: usize,
     /// Old and new of what is replaced create-first, by node.
     successors: Vec<(usize, usize)>,
-    /// Whether anything changes, by what refers to each desired resource.
-    followed: Vec<bool>,
     /// What resources let go of last: their numbers and nodes.
     last: Vec<(usize, usize)>,
 }
@@ -53,9 +51,8 @@ struct Draft<'a, 'p> {
 impl<'a, 'p> Draft<'a, 'p> {
     fn new(judge: &'p Judge<'a>, verdicts: &'p [Verdict<'a>], leaving: &'p Leaving<'a>) -> Self {
         let (steps, edges, made_by) = (Vec::new(), Vec::new(), Vec::with_capacity(verdicts.len()));
-        let followed = followed(judge, verdicts);
         let (successors, last) = (Vec::new(), Vec::new());
-        Self { judge, verdicts, leaving, steps, edges, made_by, removals: 0, successors, followed, last }
+        Self { judge, verdicts, leaving, steps, edges, made_by, removals: 0, successors, last }
     }
 
     /// The steps that make a desired resource as it should be.
@@ -120,16 +117,21 @@ impl<'a, 'p> Draft<'a, 'p> {
 
     /// The changes of which entries are held until all that refers to the resource has moved over, and those entries.
     fn held(&self, number: usize) -> Vec<(FieldChange, Vec<Value>)> {
-        let verdict = &self.verdicts[number];
-        if !self.followed[number] || verdict.what != What::Mend {
+        let (graph, verdict) = (self.judge.graph, &self.verdicts[number]);
+        if verdict.what != What::Mend {
             return Vec::new();
         }
-        let rules = self.judge.graph.resources[number].rules;
+        let rules = graph.resources[number].rules;
         let held = verdict.changes.iter().filter_map(|change| {
             let held = diff::held(rules.field(&change.field)?, &change.from, &change.to);
             (!held.is_empty()).then(|| (change.clone(), held))
         });
-        held.collect()
+        let mut held: Vec<_> = held.collect();
+        let moves = |user: &usize| *user != number && self.verdicts[*user].what != What::Nothing;
+        if !held.is_empty() && !graph.users(number).iter().any(moves) {
+            held.clear();
+        }
+        held
     }
 
     /// The steps by which resources let go of what was held: each comes after all that refers to it.
@@ -298,17 +300,6 @@ impl<'a, 'p> Draft<'a, 'p> {
         steps.sort_by_key(|step| step.number);
         Ok(steps)
     }
-}
-
-/// Whether anything that refers to a desired resource has a step, however far away, by number.
-fn followed(judge: &Judge<'_>, verdicts: &[Verdict<'_>]) -> Vec<bool> {
-    let mut followed = vec![false; verdicts.len()];
-    for &number in judge.graph.order.iter().rev() {
-        if followed[number] || verdicts[number].what != What::Nothing {
-            judge.graph.needs[number].iter().for_each(|&needs| followed[needs] = true);
-        }
-    }
-    followed
 }
 
 fn update(found: &Found, changes: Vec<FieldChange>, inputs: Inputs) -> Action {

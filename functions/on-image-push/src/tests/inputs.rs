@@ -7,17 +7,17 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::Value;
 use wharf_events::Arrival;
-use wharf_inputs::{Dice, Inputs};
+use wharf_inputs::{Dice, Inputs, any_json};
 use wharf_shell::batch::Batch;
 
 use crate::choice;
-use crate::incoming::Work;
+use crate::incoming::{self, Work};
 use crate::machine::{
     Base, Command, Deployment, Found, Goal, Me, NotRun, Progress, Read, Seen, Signal, State, Told, Traced, Trigger,
     Waited,
 };
 use crate::record::{Holder, Moment, Push, Record, Rollout};
-use crate::settings::{Registry, Service, Settings};
+use crate::settings::Settings;
 
 const DIGEST: &str = "sha256:4d2bb18d28a0dd71e5a1ba81d1f1d9bbf1b2ad0b8b9b1b8a7f3a0f6f1b9d9a01";
 const REGISTRY: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
@@ -36,27 +36,14 @@ static INPUTS: LazyLock<Inputs> = LazyLock::new(|| {
 });
 
 static SETTINGS: LazyLock<Settings> = LazyLock::new(|| {
-    let service = |service: &str, before_deploy: &[&str]| Service {
-        service: service.to_owned(),
-        repository: service.to_owned(),
-        tags: "v*".to_owned(),
-        least: 2,
-        before_deploy: before_deploy.iter().map(|word| (*word).to_owned()).collect(),
-        timeout: None,
-        periodic: false,
-    };
-    Settings {
-        stack: "shop".to_owned(),
-        table: "wharf-shop".to_owned(),
-        signals: "arn:aws:sns:us-east-1:123456789012:shop-signals".to_owned(),
-        cluster: "shop".to_owned(),
-        registry: Registry {
-            account: "123456789012".to_owned(),
-            region: "us-east-1".to_owned(),
-            host: REGISTRY.to_owned(),
-        },
-        services: vec![service("web", &["migrate"]), service("worker", &[])],
+    let mut settings = incoming::tests::settings();
+    settings.services.truncate(2);
+    for service in &mut settings.services {
+        service.repository.clone_from(&service.service);
+        service.least = 2;
     }
+    settings.services[0].before_deploy.push("migrate".to_owned());
+    settings
 });
 
 /// What must hold of an input, as a whole payload or as the body of a message, as a record and as a manifest.
@@ -235,23 +222,8 @@ fn varied(mut rollout: Rollout, dice: &mut Dice) -> Rollout {
     rollout
 }
 
-/// Any JSON at all.
-fn any_json() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        ".{0,12}".prop_map(Value::from)
-    ];
-    let name = prop_oneof!["Records|body|detail|detail-type|source|Message|messageId|eventSource|time", ".{0,6}"];
-    leaf.prop_recursive(5, 40, 6, move |inner| {
-        prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-            proptest::collection::vec((name.clone(), inner), 0..6)
-                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
-        ]
-    })
-}
+/// Names that mean something in what comes in.
+const NAMES: &str = "Records|body|detail|detail-type|source|Message|messageId|eventSource|time";
 
 proptest! {
     #![proptest_config(ProptestConfig { max_shrink_iters: 0, ..ProptestConfig::default() })]
@@ -267,7 +239,7 @@ proptest! {
     }
 
     #[test]
-    fn of_any_json(value in any_json(), seed in any::<u64>()) {
+    fn of_any_json(value in any_json(NAMES), seed in any::<u64>()) {
         judge(&value.to_string(), seed);
     }
 

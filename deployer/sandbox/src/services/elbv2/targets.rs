@@ -1,6 +1,7 @@
 //! Targets and their health, probed in the account's own time.
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html>
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -109,7 +110,8 @@ type Fault = (&'static str, String);
 fn probe(ctx: &mut Ctx<'_>, target: &Resource) {
     let group = ctx.get(GROUP.kind, target.text("_group"));
     let Some(group) = group.filter(|_| target.text("_state") != "draining") else { return };
-    if !is_attached(ctx, &group.id) {
+    let balancers = target_group::users(ctx, &group.id).0;
+    if balancers.is_empty() {
         ctx.update(TARGET, &target.id, |target| {
             target.set("_state", "unused");
             target.set("_reason", "Target.NotInUse");
@@ -117,7 +119,7 @@ fn probe(ctx: &mut Ctx<'_>, target: &Resource) {
         });
         return;
     }
-    let fault = answer(ctx, &group, target).err();
+    let fault = answer(ctx, &group, &balancers, target).err();
     let well = fault.is_none();
     // How many in a row went the same way.
     let same = if target.flag("_well") == well { target.number("_same") + 1 } else { 1 };
@@ -149,7 +151,7 @@ fn probe(ctx: &mut Ctx<'_>, target: &Resource) {
 }
 
 /// What the address answers on the health check's port and path.
-fn answer(ctx: &Ctx<'_>, group: &Resource, target: &Resource) -> Result<(), Fault> {
+fn answer(ctx: &Ctx<'_>, group: &Resource, balancers: &BTreeSet<String>, target: &Resource) -> Result<(), Fault> {
     let timeout = || ("Target.Timeout", "Request timed out".to_owned());
     let address = target.text("_ip");
     let interfaces = ctx.those("ec2.network-interface", |eni| eni.text("privateIpAddress") == address);
@@ -158,7 +160,7 @@ fn answer(ctx: &Ctx<'_>, group: &Resource, target: &Resource) -> Result<(), Faul
         "traffic-port" => target.number("_port").to_string(),
         port => port.to_owned(),
     };
-    if !reaches(ctx, &group.id, mine, port.parse().unwrap_or_default()) {
+    if !reaches(ctx, balancers, mine, port.parse().unwrap_or_default()) {
         return Err(timeout());
     }
     let paths = mine.attrs.get("_answers").and_then(|answers| answers.get(&port)).ok_or_else(timeout)?;
@@ -171,9 +173,8 @@ fn answer(ctx: &Ctx<'_>, group: &Resource, target: &Resource) -> Result<(), Faul
     }
 }
 
-/// True when security groups let the probes through from the load balancers that send to a group.
-fn reaches(ctx: &Ctx<'_>, group: &str, target: &Resource, port: i64) -> bool {
-    let balancers = target_group::users(ctx, group).0;
+/// True when security groups let the probes of load balancers through to a target.
+fn reaches(ctx: &Ctx<'_>, balancers: &BTreeSet<String>, target: &Resource, port: i64) -> bool {
     let nodes = ctx.those("ec2.network-interface", |eni| balancers.contains(eni.text("_for")));
     nodes.iter().any(|node| reach::tcp(ctx, node, target, port))
 }
