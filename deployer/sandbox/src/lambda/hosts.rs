@@ -259,7 +259,7 @@ impl Shared {
         let started = listener().and_then(|listener| {
             let mut variables = environment.variables.clone();
             variables.extend(self.addresses(&listener)?);
-            Ok((Process::start(program, &environment.id, &variables)?, listener))
+            Ok((Process::start(program, &variables)?, listener))
         });
         match started {
             Ok((process, listener)) => {

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What runs the code of a function: a program that speaks Lambda's Runtime API.
@@ -60,8 +61,11 @@ struct Running {
 }
 
 impl Process {
-    pub(super) fn start(program: &Program, name: &str, variables: &[(String, String)]) -> std::io::Result<Self> {
-        let path = std::env::temp_dir().join(format!("wharf-{}-{name}", std::process::id()));
+    pub(super) fn start(program: &Program, variables: &[(String, String)]) -> std::io::Result<Self> {
+        // Accounts of one process can have functions and environments of the same names.
+        static STARTED: AtomicU64 = AtomicU64::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("wharf-{}-{number}", std::process::id()));
         let written = OpenOptions::new().append(true).create_new(true).open(&path)?;
         let output = File::open(&path);
         // Nobody else needs its name.
