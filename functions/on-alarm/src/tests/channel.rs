@@ -211,6 +211,9 @@ async fn the_secret_is_never_logged_nor_kept_in_the_table_nor_told() {
         let writer = log.clone();
         let environment = Environment::of([("AWS_LAMBDA_LOG_LEVEL", "TRACE")]);
         let subscriber = wharf_shell::log::to(move || writer.clone(), &environment);
+        // Of one subscriber alone tracing believes that it is every thread's, and asks those of other tests, which have none,
+        // what is of interest.
+        let _beside = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
         let guard = tracing::subscriber::set_default(subscriber);
         let world = World::new(way).await;
         let secret = match way {
