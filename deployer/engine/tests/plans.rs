@@ -253,6 +253,38 @@ fn dependants_follow_a_replaced_target_in_place_or_by_replacement() {
     "#);
 }
 
+static SETTING: Rules = kind("test.setting", &[Field::new("value").renews(&["id"])], Order::CreateFirst, false);
+static JOB: Rules = kind("test.job", &[Field::new("settings").replaces()], Order::CreateFirst, false);
+
+#[test]
+fn what_cannot_change_in_place_is_replaced_when_a_target_that_can_gives_its_output_another_value() {
+    let with = |value| {
+        let mut stack = Stack::default();
+        add(&mut stack, "setting", &SETTING, &[("value", Value::text(value))]);
+        add(&mut stack, "job", &JOB, &[("settings", to("setting"))]);
+        stack
+    };
+    let (old, new) = (with("hello"), with("welcome"));
+    let mut world = applied(&old);
+    assert_snapshot!(planned(&new, &world, Some(&LastApplied::of(&old)), &Options::default()), @r#"
+    1 setting [update setting-1] needs []
+        value: "hello" -> "welcome" ConfigChanged
+    2 job [delete job-1 Replaced] needs []
+    3 job [create for job-1 DeleteFirst] needs [1 2]
+        settings!: {"$known":"setting-1"} -> {"$ref":"setting","output":"id"} Follows(LogicalId("setting"))
+    0 unchanged, 0 kept
+    "#);
+
+    // An output that only is not there yet may be what it was.
+    let setting = of(&mut world, "setting");
+    setting.health = Health::Settling("creating".to_owned());
+    setting.outputs.clear();
+    assert_snapshot!(planned(&old, &world, Some(&LastApplied::of(&old)), &Options::default()), @r"
+    1 setting [wait setting-1 Ready] needs []
+    1 unchanged, 0 kept
+    ");
+}
+
 #[test]
 fn a_protected_resource_is_not_deleted_or_replaced_without_leave() {
     let old = platform();

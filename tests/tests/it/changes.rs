@@ -110,6 +110,22 @@ fn another_port_is_another_revision_behind_the_same_target_group() {
 }
 
 #[test]
+fn another_value_of_a_variable_is_another_revision_in_the_same_apply() {
+    in_virtual_time(async {
+        let with = |greeting: &str| format!("{FILE}[services.web.env]\nGREETING = \"{greeting}\"\n");
+        let mut stage = serving(config(&with("hello"))).await;
+        let changed_file = config(&with("welcome"));
+        let expected = [
+            "update services.web.env.greeting",
+            "create services.web.task-definition",
+            "delete services.web.task-definition",
+            "update services.web.service",
+        ];
+        changed(&mut stage, |config| *config = changed_file, &expected).await;
+    });
+}
+
+#[test]
 fn another_health_path_is_asked_by_the_same_target_group() {
     in_virtual_time(async {
         let mut stage = serving(file()).await;

@@ -144,15 +144,15 @@ impl<'a> Judge<'a> {
         (changes, all_removed)
     }
 
-    /// The target that makes a value unknown. An output that a target lacks only because AWS is still busy with it
-    /// is no reason to replace anything.
+    /// The target that makes a value unknown: it is new, or gives its output another value in place. An output that a
+    /// target lacks only because AWS is still busy with it is no reason to replace anything.
     fn follows(&self, want: &Value, change: Change, before: &[Option<Verdict<'a>>]) -> Option<LogicalId> {
         let unknown = want.references();
-        let is_new = |reference: &&&Reference| {
+        let makes = |reference: &&&Reference| {
             let target = self.graph.number(&reference.id).and_then(|number| before[number].as_ref());
-            target.is_some_and(Verdict::is_new)
+            target.is_some_and(|target| target.makes(&reference.output))
         };
-        let first = unknown.iter().find(is_new).or(if change == Change::InPlace { unknown.first() } else { None });
+        let first = unknown.iter().find(makes).or(if change == Change::InPlace { unknown.first() } else { None });
         first.map(|reference| reference.id.clone())
     }
 
