@@ -1,6 +1,7 @@
 //! What somebody changed behind Wharf's back: whatever the stack owns is told and mended, whatever it does not own is
 //! left as it is. The changes are found by walking the account, so the next kind is covered the day it is written.
 
+mod fixed;
 mod keep;
 mod leaves;
 mod values;
@@ -112,6 +113,7 @@ fn standing(config: Config) -> Standing {
 fn settings(sandbox: &Sandbox) -> Settings {
     let of = |resource: Resource| {
         let (mut attributes, mut tags) = (Json::Object(resource.attrs), resource.tags);
+        in_force(resource.kind, &mut attributes);
         still(&mut attributes);
         // A secret's next version is the database's next password, the same value or another.
         tags.remove("wharf:password");
@@ -119,11 +121,18 @@ fn settings(sandbox: &Sandbox) -> Settings {
         let id = if resource.kind == "ec2.security-group-rule" { attributes.to_string() } else { resource.id };
         ((resource.kind.to_owned(), id), (attributes, tags.into_iter().collect()))
     };
-    // Alarms of target tracking are made anew with their policy.
-    let made_anew = |resource: &Resource| {
-        leaves::OF_THE_DAY.contains(&resource.kind) || resource.kind == "monitoring.alarm" && resource.aws_made
-    };
-    sandbox.inventory().into_iter().filter(|resource| !made_anew(resource)).map(of).collect()
+    sandbox.inventory().into_iter().filter(|resource| !fixed::comes_and_goes(resource)).map(of).collect()
+}
+
+/// Leaves of a launch template the version that is in force: AWS keeps each that there was.
+fn in_force(kind: &str, attributes: &mut Json) {
+    if kind != "ec2.launch-template" {
+        return;
+    }
+    let version = attributes["defaultVersionNumber"].clone();
+    if let Some(versions) = attributes["_versions"].as_array_mut() {
+        versions.retain(|one| one["versionNumber"] == version);
+    }
 }
 
 fn still(value: &mut Json) {
@@ -149,11 +158,17 @@ fn still(value: &mut Json) {
         "LastModified",
         "RevisionId",
         "Alarms",
+        // A scaler's, which counts what a run starts.
+        "DesiredCapacity",
+        // Each change of a template is another version of it; what the one in force says is compared.
+        "defaultVersionNumber",
+        "latestVersionNumber",
+        "versionNumber",
     ];
     match value {
         Json::Object(entries) => {
             let changes = |name: &str| {
-                NAMES.contains(&name) || ENDS.iter().any(|end| name.ends_with(end)) || leaves::is_bookkeeping(name)
+                NAMES.contains(&name) || ENDS.iter().any(|end| name.ends_with(end)) || fixed::is_bookkeeping(name)
             };
             entries.retain(|name, value| {
                 !changes(name) || (name == "_value" && value.as_str().is_some_and(|v| v.len() < 30))

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 use wharf_sandbox::{Resource, Sandbox};
 
+use super::fixed::{comes_and_goes, has_one_entry, is_bookkeeping, is_said_twice, is_setting, says_what_it_is};
 use super::values::{Texts, is_id, numbers, others, stem};
 
 /// One change behind Wharf's back.
@@ -46,15 +47,11 @@ pub(super) enum Step {
 }
 
 impl Change {
-    /// Where it is, without the places in lists: `routeSet[].gatewayId`.
+    /// Where it is.
     pub(super) fn path(&self) -> String {
         match &self.at {
             At::Tag(key) => format!("tag {key}"),
-            At::Attribute(steps) => steps.iter().fold(String::new(), |path, step| match step {
-                Step::Key(key) if path.is_empty() => key.clone(),
-                Step::Key(key) => format!("{path}.{key}"),
-                Step::Index(_) => format!("{path}[]"),
-            }),
+            At::Attribute(steps) => shown(steps),
         }
     }
 
@@ -81,6 +78,13 @@ impl Change {
         if (self.kind, self.path().as_str()) == ("rds.instance", "Endpoint.Port") {
             let edited = sandbox.edit(self.kind, &self.id, |attributes, _| {
                 attributes.insert("_port".to_owned(), self.to.clone().unwrap_or_default());
+            });
+            edited.unwrap_or_else(|error| panic!("{self:?}: {error}"));
+        }
+        if (self.kind, self.path().as_str()) == ("elasticloadbalancing.listener", "Protocol") {
+            let edited = sandbox.edit(self.kind, &self.id, |attributes, _| {
+                attributes
+                    .retain(|name, _| !matches!(name.as_str(), "Certificates" | "SslPolicy" | "MutualAuthentication"));
             });
             edited.unwrap_or_else(|error| panic!("{self:?}: {error}"));
         }
@@ -112,6 +116,15 @@ impl Change {
     }
 }
 
+/// A path without the places in lists: `routeSet[].gatewayId`.
+pub(super) fn shown(path: &[Step]) -> String {
+    path.iter().fold(String::new(), |path, step| match step {
+        Step::Key(key) if path.is_empty() => key.clone(),
+        Step::Key(key) => format!("{path}.{key}"),
+        Step::Index(_) => format!("{path}[]"),
+    })
+}
+
 fn set(attributes: &mut Map<String, Value>, steps: &[Step], to: Option<Value>) {
     let Some((Step::Key(first), rest)) = steps.split_first() else { return };
     let Some((last, between)) = rest.split_last() else {
@@ -134,21 +147,6 @@ fn set(attributes: &mut Map<String, Value>, steps: &[Step], to: Option<Value>) {
     }
 }
 
-/// What comes and goes while the platform runs: it follows from settings that are walked, and no stack names it. The
-/// stack's own records are no resources either.
-pub(super) const OF_THE_DAY: &[&str] = &[
-    "autoscaling.instance",
-    "dynamodb.item",
-    "ec2.instance",
-    "ec2.network-interface",
-    "ec2.volume",
-    "ecs.container-instance",
-    "ecs.deployment",
-    "ecs.task",
-    "rds.automated-backup",
-    "rds.snapshot",
-];
-
 /// Every change that is tried. Of resources that are alike, one stands for all: the same attribute of another
 /// parameter is read by the same code. `seen` is what was tried before.
 pub(super) fn all(
@@ -159,7 +157,7 @@ pub(super) fn all(
     let resources = sandbox.inventory();
     let texts = Texts::of(&resources);
     let mut changes: Vec<Change> = Vec::new();
-    for resource in resources.iter().filter(|resource| !OF_THE_DAY.contains(&resource.kind)) {
+    for resource in resources.iter().filter(|resource| !comes_and_goes(resource)) {
         let like = format!(
             "{} {:?} {} {}",
             resource.kind,
@@ -201,9 +199,17 @@ fn of(resource: &Resource, texts: &Texts) -> Vec<Change> {
     for (name, value) in &resource.attrs {
         walk(resource, texts, &mut vec![Step::Key(name.clone())], value, &mut changes);
     }
-    for (kind, name, value) in not_there(resource) {
-        if kind == resource.kind && !resource.attrs.contains_key(name) {
-            changes.push(change(At::Attribute(vec![Step::Key(name.to_owned())]), Some(value)));
+    let attribute = |name: &str| At::Attribute(vec![Step::Key(name.to_owned())]);
+    let none = |value: Option<&Value>| value.is_none_or(|value| value.as_array().is_some_and(Vec::is_empty));
+    for (_, name, value) in not_there().into_iter().filter(|(kind, ..)| *kind == resource.kind) {
+        if none(resource.attrs.get(name)) {
+            changes.push(change(attribute(name), Some(value)));
+        }
+    }
+    for (_, name, entry) in further().into_iter().filter(|(kind, ..)| *kind == resource.kind) {
+        if let Some(Value::Array(entries)) = resource.attrs.get(name) {
+            let more = entries.iter().cloned().chain([entry]).collect();
+            changes.push(change(attribute(name), Some(Value::Array(more))));
         }
     }
     // Whose it is, three tags say: with another value it is somebody else's.
@@ -226,25 +232,34 @@ fn of(resource: &Resource, texts: &Texts) -> Vec<Change> {
 }
 
 /// Settings that the stack wants off, which AWS does not show then.
-fn not_there(resource: &Resource) -> Vec<(&'static str, &'static str, Value)> {
+fn not_there() -> Vec<(&'static str, &'static str, Value)> {
     let open = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"ecr:ListImages"}]}"#;
     let key = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000";
-    let _ = resource;
+    let certificate = "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000";
+    let excluded = json!([{ "filterType": "WILDCARD", "filter": "dev-*" }]);
     vec![
-        ("ecr.repository", "_policy", open.into()),
-        (
-            "ecr.repository",
-            "imageTagMutabilityExclusionFilters",
-            json!([{ "filterType": "WILDCARD", "filter": "dev-*" }]),
-        ),
+        ("autoscaling.group", "MaxInstanceLifetime", json!(604_800)),
         ("dynamodb.table", "SSEDescription", json!({ "Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": key })),
+        ("ecr.repository", "_policy", open.into()),
+        ("ecr.repository", "imageTagMutabilityExclusionFilters", excluded),
+        ("ecs.task-definition", "volumes", json!([{ "name": "data", "host": { "sourcePath": "/data" } }])),
+        ("elasticloadbalancing.listener", "_more", json!([certificate])),
     ]
+}
+
+/// Entries of lists of which the stack has none of this sort.
+fn further() -> Vec<(&'static str, &'static str, Value)> {
+    let paths =
+        json!({ "Field": "path-pattern", "PathPatternConfig": { "Values": ["/admin/*"] }, "Values": ["/admin/*"] });
+    let methods = json!({ "Field": "http-request-method", "HttpRequestMethodConfig": { "Values": ["GET"] } });
+    [paths, methods].map(|condition| ("elasticloadbalancing.rule", "Conditions", condition)).into()
 }
 
 fn walk(resource: &Resource, texts: &Texts, path: &mut Vec<Step>, value: &Value, changes: &mut Vec<Change>) {
     let Some(Step::Key(name)) = path.iter().rev().find(|step| matches!(step, Step::Key(_))) else { return };
     let name = name.clone();
-    if is_bookkeeping(&name) || says_what_it_is(resource, &name, value) {
+    let nobodys = is_bookkeeping(&name) && !is_setting(resource, path);
+    if nobodys || is_said_twice(resource, path) || says_what_it_is(resource, &name, value) {
         return;
     }
     let mut to = |path: &[Step], value: Value| {
@@ -261,10 +276,9 @@ fn walk(resource: &Resource, texts: &Texts, path: &mut Vec<Step>, value: &Value,
         },
         Value::String(text) => others(&name, text, texts).into_iter().for_each(|other| to(path, other.into())),
         Value::Array(items) => {
-            // A template has a version at least.
-            let kept = (resource.kind, name.as_str()) == ("ec2.launch-template", "_versions");
-            if let Some((last, fewer)) = items.split_last().filter(|_| !kept) {
-                to(path, Value::Array(fewer.to_vec()));
+            if let Some((last, fewer)) = items.split_last().filter(|_| !has_one_entry(resource, &name)) {
+                let all_or_none = name == "EnabledMetrics";
+                to(path, Value::Array(if all_or_none { Vec::new() } else { fewer.to_vec() }));
                 let another =
                     different(&name, last, texts).filter(|another| !items.iter().any(|item| same(item, another)));
                 if let Some(another) = another {
@@ -323,104 +337,4 @@ fn names_it(key: &str) -> bool {
     ["Id", "Identifier", "Arn", "Name", "name", "Key", "key", "capacityProvider", "Metric"]
         .iter()
         .any(|end| key.ends_with(end))
-}
-
-/// How AWS gets on, and what the sandbox keeps for itself: nothing that anybody sets.
-pub(super) fn is_bookkeeping(name: &str) -> bool {
-    let low = name.to_ascii_lowercase();
-    [
-        "state",
-        "statevalue",
-        "statereason",
-        "statereasondata",
-        "status",
-        "statuses",
-        "events",
-        "deployments",
-        "_pending",
-        "modifiedvalues",
-        "_history",
-        "_passwords",
-        "_cipher",
-        "_for",
-        "_gone",
-        "_windowed",
-        "lastmodified",
-        "lastmodifieddate",
-        "lastmodifieduser",
-        "_key",
-        // What a function, a listener and a cluster were asked for, and what they are doing about it.
-        "_request",
-        "_running",
-        "_attachments",
-        // What follows from other attributes.
-        "_cluster",
-        "_defaultrule",
-        "_generation",
-        "_listener",
-        "_target",
-        "_vpc",
-        "_zone",
-        // What is to come, and what was.
-        "_deleted",
-        "_due",
-        "_next",
-        "_tick",
-    ]
-    .iter()
-    .any(|end| low.ends_with(end))
-}
-
-/// A name or an id is what a resource is found by, and some things AWS never changes: with another value it is
-/// another resource, or none that there could be.
-fn says_what_it_is(resource: &Resource, name: &str, value: &Value) -> bool {
-    const NEVER_CHANGES: &[(&str, &str)] = &[
-        ("acm.certificate", "DomainName"),
-        ("acm.certificate", "DomainValidationOptions"),
-        ("application-autoscaling.policy", "PolicyName"),
-        // The service whose tasks are counted.
-        ("application-autoscaling.policy", "ResourceId"),
-        ("application-autoscaling.policy", "ScalableDimension"),
-        ("application-autoscaling.policy", "ServiceNamespace"),
-        ("application-autoscaling.target", "ResourceId"),
-        ("application-autoscaling.target", "ScalableDimension"),
-        ("application-autoscaling.target", "ServiceNamespace"),
-        ("dynamodb.table", "AttributeDefinitions"),
-        ("dynamodb.table", "KeySchema"),
-        ("ecs.capacity-provider", "_attached"),
-        // Versions are made, not changed; the data of one is walked.
-        ("ec2.launch-template", "defaultVersionNumber"),
-        ("ec2.launch-template", "latestVersionNumber"),
-        ("ec2.launch-template", "versionNumber"),
-        ("ec2.security-group", "groupName"),
-        ("ec2.security-group-rule", "isEgress"),
-        ("elasticloadbalancing.listener", "LoadBalancerArn"),
-        ("elasticloadbalancing.load-balancer", "CanonicalHostedZoneId"),
-        ("elasticloadbalancing.load-balancer", "DNSName"),
-        ("iam.role", "Path"),
-        ("kms.alias", "AliasArn"),
-        ("kms.key", "KeySpec"),
-        ("kms.key", "EncryptionAlgorithms"),
-        // Where a database listens follows from its name and its port.
-        ("rds.instance", "Address"),
-        ("rds.instance", "Engine"),
-        // A subnet's zone.
-        ("rds.subnet-group", "Name"),
-        ("ssm.parameter", "ARN"),
-        ("ssm.parameter", "Type"),
-        ("ssm.parameter", "Version"),
-    ];
-    // A gateway is attached to this VPC or to none: there is no other.
-    // The group that a rule is in; the one that it refers to stands deeper, and is a setting.
-    if resource.kind == "ec2.security-group-rule" && name == "groupId" && value == resource.text("groupId") {
-        return true;
-    }
-    let attached = (resource.kind, name) == ("ec2.internet-gateway", "vpcId");
-    if attached || NEVER_CHANGES.contains(&(resource.kind, name)) {
-        return true;
-    }
-    let Value::String(text) = value else { return false };
-    let (id, arn) = (&resource.id, text.split_once(":*").map_or(text.as_str(), |(arn, _)| arn));
-    // The route inside a VPC is AWS's.
-    text == "local" || text == id || arn.ends_with(&format!("/{id}")) || arn.ends_with(&format!(":{id}"))
 }

@@ -103,12 +103,47 @@ const CHOICES: &[(&str, &str)] = &[
     ("MULTIVALUE", "WEIGHTED"),
     ("03:00", "04:00"),
     ("HOURS", "WEEKS"),
+    ("awsvpc", "bridge"),
+    ("REPLICA", "DAEMON"),
+    ("SERVICE", "TASK_DEFINITION"),
+    ("LINUX", "WINDOWS_SERVER_2022_CORE"),
+    ("awslogs", "json-file"),
+    ("non-blocking", "blocking"),
+    ("25m", "10m"),
+    ("OldestLaunchTemplate", "OldestInstance"),
+    ("IgnoreUnhealthy", "ReplaceUnhealthy"),
+    ("balanced-best-effort", "balanced-only"),
+    ("round_robin", "least_outstanding_requests"),
+    ("HTTP1", "HTTP2"),
+    ("ip", "instance"),
+    ("defensive", "strictest"),
+    ("append", "preserve"),
+    ("traffic-port", "9000"),
+    ("200-399", "200"),
+    ("text/plain", "text/html"),
+    ("host-header", "path-pattern"),
+    ("ELBSecurityPolicy-TLS13-1-2-2021-06", "ELBSecurityPolicy-2016-08"),
+    ("ECSServiceAverageCPUUtilization", "ECSServiceAverageMemoryUtilization"),
+];
+
+/// The same, of texts that mean something else elsewhere.
+const CHOICES_OF: &[(&str, &str, &str)] = &[
+    ("HealthCheckType", "EC2", "EC2,ELB"),
+    ("Mode", "off", "passthrough"),
+    ("requiresCompatibilities", "EC2", "FARGATE"),
 ];
 
 /// Other texts that are as well-formed.
 pub(super) fn others(name: &str, text: &str, texts: &Texts) -> Vec<String> {
     if name == "wharf:password" {
         return vec![text.replace("/database/", "/old/"), text.replace(":1", ":0")];
+    }
+    if let Some((.., other)) = CHOICES_OF.iter().find(|(of, one, _)| (*of, *one) == (name, text)) {
+        return vec![(*other).to_owned()];
+    }
+    // AWS has providers of its own.
+    if name == "capacityProviders" {
+        return vec!["FARGATE".to_owned()];
     }
     if let Some((_, other)) = CHOICES.iter().find(|(one, _)| *one == text) {
         return vec![(*other).to_owned()];
