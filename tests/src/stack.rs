@@ -1,6 +1,7 @@
 //! A stack in a sandbox, as `wharf` sees it: the same library code, under virtual time.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,7 +90,7 @@ fn with_tag(mut config: Config) -> Config {
     config
 }
 
-/// What the user's own stack file does not do: every other way to deploy, a worker, a periodic task, a redirect.
+/// What the user's own stack file does not do: every other way to deploy, a worker, a periodic task, a redirect, a zone.
 const OTHERWISE: &str = r#"
 [cluster]
 instance_type = "m7i.large"
@@ -97,6 +98,7 @@ max = 8
 [edge]
 domain = "shop.example.com"
 zone = "example.com"
+create_zone = true
 redirect_http = true
 [alerts]
 [services.web]
@@ -147,6 +149,8 @@ pub struct World {
     pub options: Options,
     /// Whether a database that is deleted leaves a final snapshot.
     pub final_snapshot: bool,
+    /// Whether somebody has the registrar name the servers of a zone as soon as it is made.
+    pub delegates: bool,
 }
 
 impl World {
@@ -166,7 +170,7 @@ impl World {
     /// An existing account.
     #[must_use]
     pub fn in_account(sandbox: Sandbox, config: Config) -> Self {
-        Self { sandbox, config, options: Options::default(), final_snapshot: true }
+        Self { sandbox, config, options: Options::default(), final_snapshot: true, delegates: true }
     }
 
     /// A copy of the account as it is now, whose time starts in the runtime that this is called in.
@@ -254,7 +258,25 @@ impl World {
             on_event: &|_| {},
             on_wait: &|_| {},
         };
-        Box::pin(session.apply(request, std::future::pending())).await
+        let applied = Box::pin(session.apply(request, std::future::pending()));
+        tokio::select! {
+            biased;
+            applied = applied => applied,
+            never = self.delegate(stack) => match never {},
+        }
+    }
+
+    /// Has the registrar name the servers of each zone that the stack makes.
+    async fn delegate(&self, stack: &Stack) -> Infallible {
+        let zones = stack.resources.values().filter(|resource| self.delegates && resource.rules.kind == "route53.zone");
+        let mut names: Vec<String> = zones.filter_map(|zone| zone.inputs.get("name")?.as_text()).collect();
+        loop {
+            names.retain(|name| !self.sandbox.delegate(name));
+            match names.is_empty() {
+                true => std::future::pending().await,
+                false => tokio::time::sleep(Duration::from_secs(1)).await,
+            }
+        }
     }
 }
 

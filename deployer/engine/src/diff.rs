@@ -149,15 +149,15 @@ pub(crate) fn same_entries(some: &Value, others: &Value) -> bool {
 
 /// The entries of a list that go but are still used until others have moved over: those in whose place another comes.
 pub(crate) fn held(field: &Field, from: &Value, to: &Value) -> Vec<Value> {
-    let Value::List(wanted) = to else { return Vec::new() };
+    let (Value::List(wanted), Some(members)) = (to, field.overlaps) else { return Vec::new() };
     let agree = |lost: &Value, other: &Value| match (lost, other) {
-        (Value::Map(lost), Value::Map(other)) => field.overlaps.iter().all(|name| {
+        (Value::Map(lost), Value::Map(other)) => members.iter().all(|name| {
             let null = Value::Null;
             lost.get(*name).unwrap_or(&null).same(other.get(*name).unwrap_or(&null))
         }),
-        _ => false,
+        _ => members.is_empty(),
     };
-    let mut lost = if field.overlaps.is_empty() { Vec::new() } else { entries_lost(from, to) };
+    let mut lost = entries_lost(from, to);
     lost.retain(|lost| wanted.iter().any(|other| agree(lost, other)));
     lost
 }

@@ -61,8 +61,8 @@ pub struct Field {
     /// AWS takes it only of what is ready: a creation leaves it unset, and an update follows.
     pub once_ready: bool,
     /// Of a list: an entry in whose place another comes, one that agrees with it in these members, goes only once
-    /// everything that refers to the resource has moved over. None are named where entries come and go at once.
-    pub overlaps: &'static [&'static str],
+    /// everything that refers to the resource has moved over. None where entries come and go at once.
+    pub overlaps: Option<&'static [&'static str]>,
 }
 
 impl Field {
@@ -76,7 +76,7 @@ impl Field {
             change: Change::InPlace,
             renews: &[],
             once_ready: false,
-            overlaps: &[],
+            overlaps: None,
         }
     }
 
@@ -99,10 +99,10 @@ impl Field {
     }
 
     /// The same list, in which an entry stays as long as what it stands for is still used: another that agrees with it
-    /// in these members has come in its place.
+    /// in these members has come in its place. Where entries are names, that is any other.
     #[must_use]
     pub const fn overlaps(self, overlaps: &'static [&'static str]) -> Self {
-        Self { overlaps, ..self }
+        Self { overlaps: Some(overlaps), ..self }
     }
 
     /// The same, with another owner.

@@ -231,6 +231,28 @@ fn a_door_in_whose_place_another_comes_closes_when_nobody_goes_through_it_any_mo
     "#);
 }
 
+static LANES: Rules = kind("test.lanes", &[Field::new("names").overlaps(&[])], Order::CreateFirst, false);
+
+#[test]
+fn a_name_in_whose_place_another_comes_goes_when_nobody_uses_it_any_more() {
+    let road = |lane: &str, port| {
+        let mut stack = Stack::default();
+        add(&mut stack, "lanes", &LANES, &[("names", Value::List(vec![Value::text(lane)]))]);
+        add(&mut stack, "house", &HOUSE, &[("doors", to("lanes")), ("port", Value::Int(port))]);
+        stack
+    };
+    let old = road("left", 1);
+    assert_snapshot!(planned(&road("right", 2), &applied(&old), Some(&LastApplied::of(&old)), &Options::default()), @r#"
+    1 lanes [update lanes-1] needs []
+        names: ["left"] -> ["right","left"] ConfigChanged
+    2 house [update house-1] needs [1]
+        port: 1 -> 2 ConfigChanged
+    3 lanes [update lanes-1] needs [1 2]
+        names: ["right","left"] -> ["right"] ConfigChanged
+    0 unchanged, 0 kept
+    "#);
+}
+
 #[test]
 fn dependants_follow_a_replaced_target_in_place_or_by_replacement() {
     let old = platform();

@@ -36,6 +36,8 @@ const TABLE: &[Row] = &[
     ("InvalidParameter", "PrincipalNotFound", Class::NotYetVisible),
     ("InvalidRequestException", "role", Class::NotYetVisible),
     ("ValidationError", "in the alarm rule do not exist", Class::NotYetVisible),
+    // A profile holds one role: the one that it has is not seen yet.
+    ("LimitExceeded", "InstanceSessionsPerInstanceProfile", Class::NotYetVisible),
     // Auto Scaling says this of whatever a group names, and of the group itself.
     ("ValidationError", "Invalid IAM Instance Profile", Class::NotYetVisible),
     ("ValidationError", "has no associated IAM Roles", Class::NotYetVisible),

@@ -74,7 +74,7 @@ fn zone(b: &mut Builder, site: &Site, wanted: &Wanted) -> Result<Option<Out<Zone
     let Some(name) = &wanted.zone else { return Ok(None) };
     if wanted.create_zone {
         let comment = format!("made by wharf for {}", wanted.domain.as_ref().unwrap_or(name));
-        let zone = Zone { name: name.to_string(), comment, tags: b.tags() };
+        let zone = Zone { name: name.to_string(), comment, marked: true, tags: b.tags() };
         return Ok(Some(b.add("edge.zone", zone)?.id()));
     }
     match &site.zone {

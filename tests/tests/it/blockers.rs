@@ -52,6 +52,46 @@ fn a_zone_that_nobody_delegated_is_said_at_once_with_the_servers_to_name() {
     });
 }
 
+/// The certificate cannot be had yet, and nothing else stands against the run. Answers what is said.
+async fn held_up(world: &World) -> String {
+    let applied = world.apply().await.unwrap_or_else(|error| panic!("{error:?}"));
+    let (planned, outcome) = applied.runs.last().expect("there is something to do");
+    let [(number, failure)] = outcome.failed.as_slice() else { panic!("{outcome:#?}") };
+    let failed = planned.plan.steps.iter().find(|step| step.number == *number).expect("a step of the plan");
+    assert_eq!(failed.id.as_str(), "edge.issued-certificate");
+    assert!(!outcome.skipped.is_empty(), "nothing waits for a certificate");
+    format!("{} {}", failure.message, failure.hint.as_deref().unwrap_or_default())
+}
+
+#[test]
+fn a_zone_that_the_stack_makes_holds_up_its_certificate_alone_until_the_registrar_names_its_servers() {
+    in_virtual_time(async {
+        let file = format!("{EDGE}create_zone = true\n{SERVICE}");
+        let mut world = World::in_account(Sandbox::builder().seed(9).build(), config(&file));
+        world.delegates = false;
+        let of_kind = |world: &World, kind| {
+            world.sandbox.resources().into_iter().filter(|resource| resource.kind == kind).collect::<Vec<_>>()
+        };
+        let said = held_up(&world).await;
+        assert!(said.contains("example.com is not delegated"), "{said}");
+        let zones = of_kind(&world, "route53.hosted-zone");
+        let [zone] = zones.as_slice() else { panic!("{zones:?}") };
+        let servers = zone.items("_servers");
+        assert!(servers.len() == 4 && servers.iter().all(|one| said.contains(one.as_str().expect("a name"))), "{said}");
+
+        // Meanwhile a change that needs no certificate is made.
+        assert_eq!(of_kind(&world, "elasticloadbalancing.listener").len(), 0);
+        world.config = config(&file.replace("create_zone = true\n", "create_zone = true\nredirect_http = true\n"));
+        assert_eq!(held_up(&world).await, said);
+        assert_eq!(of_kind(&world, "elasticloadbalancing.listener").len(), 1);
+
+        assert!(world.sandbox.delegate("example.com"));
+        applied(&world).await;
+        assert_eq!(of_kind(&world, "elasticloadbalancing.listener").len(), 2);
+        assert!(world.plan().await.expect("there is a plan").plan.steps.is_empty());
+    });
+}
+
 #[test]
 fn too_few_addresses_are_said_with_the_quota_and_what_there_is() {
     in_virtual_time(async {

@@ -473,8 +473,7 @@ fn every_field_that_the_stack_owns_is_told_when_it_changes_and_mended_and_what_o
         let silent: Vec<_> = changes.iter().filter(|change| !is_told(change)).cloned().collect();
         others.extend(keep::all(&standing, &silent, &mut problems));
     }
-    // The zone is there before these stacks.
-    every_kind_is_among(held.into_iter().chain(["route53.zone"]).collect());
+    every_kind_is_among(held);
     let is_ours = |owner| matches!(owner, Owner::Stack | Owner::Shared);
     problems.extend(missed(is_ours, &ours, UNREACHED));
     problems.extend(missed(|owner| !is_ours(owner), &others, UNREACHED_OF_OTHERS));

@@ -36,7 +36,7 @@ fn every_way_to_run_it_goes_up_is_planned_empty_and_comes_down() {
         ("nat-zonal", 2, "canary", "m7i.large", ""),
         ("nat-zonal", 3, "rolling", "m7g.large", ""),
         ("endpoints", 2, "blue-green", "m7g.large", ""),
-        ("endpoints", 3, "linear", "m7i.large", "create_zone = false\n"),
+        ("endpoints", 3, "linear", "m7i.large", "create_zone = true\n"),
         ("public", 2, "linear", "m7g.large", ""),
         ("public", 3, "canary", "m7g.large", ""),
     ] {

@@ -39,7 +39,7 @@ pub(super) fn work(step: &Step, stack: &Stack, index: &Index<'_>) -> Option<Work
         Goal::Adopted { .. } | Goal::Absent { .. } => BTreeMap::new(),
     };
     // Of these, the step itself says what is still held.
-    let overlaps = |change: &&FieldChange| rules.field(&change.field).is_some_and(|f| !f.overlaps.is_empty());
+    let overlaps = |change: &&FieldChange| rules.field(&change.field).is_some_and(|f| f.overlaps.is_some());
     inputs.extend(changes.iter().filter(overlaps).map(|change| (change.field.clone(), change.to.clone())));
     let brief = Brief {
         goal,

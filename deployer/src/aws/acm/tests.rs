@@ -56,7 +56,7 @@ async fn a_certificate_names_its_records_before_it_is_issued_and_is_issued_once_
 #[tokio::test(start_paused = true)]
 async fn a_zone_that_nobody_asks_is_refused_at_once() {
     let world = World::calm().await;
-    let zone = Zone { name: "example.com".to_owned(), comment: String::new(), tags: Tags::new() };
+    let zone = Zone { name: "example.com".to_owned(), comment: String::new(), marked: true, tags: Tags::new() };
     let zone = world.create("edge.zone", &zone).await;
     let made = world.create("edge.certificate", &certificate()).await;
     let wanted =

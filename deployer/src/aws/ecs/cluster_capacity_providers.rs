@@ -43,7 +43,8 @@ impl Kind for ClusterCapacityProviders {
         kind: "ecs.cluster-capacity-providers",
         fields: &[
             Field::new("cluster").replaces(),
-            Field::new("providers").compared(Compare::Set),
+            // One that a service uses stays until the service uses the other.
+            Field::new("providers").compared(Compare::Set).overlaps(&[]),
             Field::new("default_strategy").compared(Compare::Set),
         ],
         order: Order::DeleteFirst,

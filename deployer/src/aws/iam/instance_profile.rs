@@ -250,6 +250,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_profile_that_has_its_role_already_is_looked_at_again() {
+        let world = World::calm().await;
+        let role = role(&world, "cluster.role").await;
+        let wanted = InstanceProfile { name: "shop-nodes".to_owned(), role: role.clone(), tags: Tags::new() };
+        let made = world.create("cluster.instance-profile", &wanted).await;
+        let refused = world.elsewhere(add(&world.aws, &made.physical, role.get().unwrap())).await.unwrap_err();
+        assert_eq!(refused.class, Class::NotYetVisible, "{refused}");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_profile_of_a_wanted_name_without_the_stacks_tags_is_foreign() {
         let world = World::calm().await;
         let foreign = world.aws.iam.create_instance_profile().instance_profile_name("shop-nodes");

@@ -6,7 +6,6 @@ use std::fmt;
 use futures::future::LocalBoxFuture;
 
 use crate::aws::call::{Aws, CallError};
-use crate::aws::kind::Grant;
 
 /// Who answers for a domain, according to the world.
 pub trait Names: fmt::Debug + Send + Sync {
@@ -30,9 +29,6 @@ pub enum Delegation {
     /// It could not be found out from here.
     Unknown,
 }
-
-/// What the look at a zone needs.
-pub(crate) const GRANTS: [Grant; 1] = [Grant::read(&["route53:GetHostedZone"])];
 
 /// Whether the world asks these servers about the domain.
 pub async fn of(aws: &Aws, domain: &str, servers: &[String]) -> Delegation {

@@ -11,7 +11,7 @@ use crate::aws::{Out, Tags};
 
 fn zone() -> Zone {
     let tags = Tags::from([("team".to_owned(), "a".to_owned())]);
-    Zone { name: "example.com".to_owned(), comment: "the shop's".to_owned(), tags }
+    Zone { name: "example.com".to_owned(), comment: "the shop's".to_owned(), marked: true, tags }
 }
 
 fn plain(zone: &Out<ZoneId>, name: &str, kind: &str, value: &str) -> Record {
@@ -29,12 +29,16 @@ async fn a_zone_lives_from_creation_to_deletion() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_zone_whose_tags_were_never_written_is_the_stacks_by_its_reference() {
+async fn a_zone_whose_tags_were_never_written_is_the_stacks_by_its_reference_and_gets_them() {
     let world = World::calm().await;
     let made = world.create("edge.zone", &zone()).await;
+    let tags = || world.sandbox.resource("route53.hosted-zone", &made.physical).unwrap().tags;
+    let whole = tags();
     world.sandbox.edit("route53.hosted-zone", &made.physical, |_, tags| tags.clear()).unwrap();
     let found = world.find::<Zone>(&made.id).await.unwrap();
-    assert_eq!((found.physical, found.identity), (made.physical, made.identity));
+    assert_eq!((&found.physical, &found.identity), (&made.physical, &made.identity));
+    world.update(&found, &zone()).await;
+    assert_eq!(tags(), whole);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,8 +1,8 @@
 //! A public hosted zone.
 //! <https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/hosted-zones-working-with.html>
 //!
-//! It takes no tags at creation, so the reference that its creation needs anyway says whose it is; tags do when it was
-//! adopted.
+//! It takes no tags at creation, so the reference that its creation needs anyway says whose it is, until the tags that
+//! follow do. A zone that was adopted has only those.
 
 use aws_sdk_route53::types::{HostedZone, HostedZoneConfig, Tag, TagResourceType};
 use futures::future::try_join_all;
@@ -24,6 +24,8 @@ pub struct Zone {
     pub name: String,
     /// What it is for, as the console shows it.
     pub comment: String,
+    /// Whether its tags say whose it is: a run that died between its creation and the call that tags it left them out.
+    pub marked: bool,
     /// The user's tags.
     pub tags: Tags,
 }
@@ -77,10 +79,26 @@ pub async fn find_public(aws: &Aws, domain: &str) -> Result<Option<PublicZone>, 
     Ok(Some(PublicZone { id: id.to_owned(), name: wanted, ours: *ours, name_servers }))
 }
 
+/// True for a zone that this stack made or adopted.
+///
+/// # Errors
+/// AWS did not answer.
+pub(crate) async fn is_ours(aws: &Aws, id: &str) -> Result<bool, CallError> {
+    let mut zones = all(aws).await?;
+    zones.retain(|zone| short(zone.id()) == id);
+    let tags = tags_of(aws, &zones).await?;
+    Ok(zones.iter().zip(&tags).any(|(zone, tags)| identity(aws, zone, tags).is_some()))
+}
+
 impl Kind for Zone {
     const RULES: &'static Rules = &Rules {
         kind: "route53.zone",
-        fields: &[Field::new("name").replaces(), Field::new("comment"), Field::new("tags").owned_by(Owner::Shared)],
+        fields: &[
+            Field::new("name").replaces(),
+            Field::new("comment"),
+            Field::new("marked"),
+            Field::new("tags").owned_by(Owner::Shared),
+        ],
         order: Order::CreateFirst,
         // The registrar names its servers, which another zone would not have.
         protected: true,
@@ -115,8 +133,11 @@ impl Kind for Zone {
             let send = || aws.route53.update_hosted_zone_comment().id(&now.physical).comment(&self.comment).send();
             aws.call("route53:UpdateHostedZoneComment", &now.physical, send).await?;
         }
-        if changed.has("tags") {
-            let (set, gone) = tags::difference(&now.inputs.tags, &self.tags);
+        if changed.any(&["marked", "tags"]) {
+            let (mut set, gone) = tags::difference(&now.inputs.tags, &self.tags);
+            if let (true, Identity::Ours(Some(generation))) = (changed.has("marked"), &now.identity) {
+                set.extend(tags::for_new(&aws.scope.stack, &now.id, generation, &Tags::new()));
+            }
             write(aws, &now.physical, &set, &gone).await?;
         }
         Ok(Some(now.outputs.clone()))
@@ -137,7 +158,7 @@ impl Kind for Zone {
         const CHANGE: &[&str] =
             &["route53:ChangeTagsForResource", "route53:UpdateHostedZoneComment", "route53:DeleteHostedZone"];
         vec![
-            Grant::read(&["route53:ListHostedZones", "route53:ListTagsForResources", "route53:GetHostedZone"]),
+            READS,
             // AWS offers no resource for it; a zone without a VPC is a public one.
             Grant::write(&["route53:CreateHostedZone"], &["*"]).when(PUBLIC),
             // Route 53 looks at no tags.
@@ -145,6 +166,10 @@ impl Kind for Zone {
         ]
     }
 }
+
+/// What finding zones, their tags and their servers needs.
+pub(crate) const READS: Grant =
+    Grant::read(&["route53:ListHostedZones", "route53:ListTagsForResources", "route53:GetHostedZone"]);
 
 /// Every hosted zone.
 pub(super) const ZONES: &[&str] = &["arn:{partition}:route53:::hostedzone/*"];
@@ -234,11 +259,13 @@ async fn observe(
     let physical = short(zone.id()).to_owned();
     let Some(servers) = servers(aws, &physical).await? else { return Ok(None) };
     let comment = zone.config().and_then(|config| config.comment()).unwrap_or_default().to_owned();
+    // Adoption marks what is not ours yet.
+    let marked = identity == Identity::Foreign || tags::read(&aws.scope.stack, all).is_some();
     Ok(Some(Found {
         id,
         identity,
         health: Health::Ready,
-        inputs: Zone { name, comment, tags: tags::user(all) },
+        inputs: Zone { name, comment, marked, tags: tags::user(all) },
         outputs: outputs(&physical, &servers),
         physical,
         blockers: Default::default(),

@@ -57,6 +57,7 @@ pub(super) fn is_bookkeeping(name: &str) -> bool {
         // What follows from other attributes.
         "_cluster",
         "_defaultrule",
+        "_delegated",
         "_generation",
         "_listener",
         "_target",

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wharf_engine::{Change, Field, LogicalId, Owner, Resource, Stack, Value};
+use wharf_engine::{Change, Field, Inputs, LogicalId, Owner, Resource, Stack, Value};
 
 /// A stack of which one field says something else than before.
 #[derive(Debug)]
@@ -21,6 +21,7 @@ pub(super) struct Case {
 
 /// Values of which AWS takes only some: kind, field, from, to.
 const CHOICES: &[(&str, &str, &str, &str)] = &[
+    ("acm.certificate", "domain", "", "store.example.com"),
     ("ec2.flow-log", "traffic", "all", "rejected"),
     ("ec2.flow-log", "format", "", "${version} ${account-id} ${interface-id} ${srcaddr} ${dstaddr} ${action}"),
     ("ec2.flow-log", "interval", "ten_minutes", "one_minute"),
@@ -39,6 +40,7 @@ const CHOICES: &[(&str, &str, &str, &str)] = &[
     ("rds.instance", "username", "", "other"),
     ("rds.parameter-group", "family", "", "postgres18"),
     ("route53.record", "name", "", "other.example.com"),
+    ("route53.zone", "name", "", "example.org"),
     ("servicediscovery.namespace", "name", "", "shop.other"),
 ];
 
@@ -50,18 +52,26 @@ const ALONG: &[Along] = &[
     (("ec2.vpc-endpoint", "way"), ("", "route_tables", "[]")),
 ];
 
+/// Names that others have in texts of their own: policies name queues and topics, and hosts lie in the domain.
+const NAMED_BY_OTHERS: &[(&str, &str)] = &[
+    ("acm.certificate", "domain"),
+    ("events.rule", "name"),
+    ("route53.zone", "name"),
+    ("sns.topic", "name"),
+    ("sqs.queue", "name"),
+];
+
+/// References that whatever else refers to the same resource has to follow: a group's instances are the provider's.
+const ALL_REFER: &[(&str, &str)] = &[("ecs.capacity-provider", "group")];
+
 /// Fields that no change reaches, and why.
 pub(super) const UNREACHED: &[(&str, &str, &str)] = &[
-    ("acm.certificate", "alternative_names", "each name has a record that proves it, which changes with it"),
-    ("acm.certificate", "domain", "each name has a record that proves it, which changes with it"),
-    ("acm.issued-certificate", "certificate", "it is replaced with its certificate, whose names have records"),
     ("application-autoscaling.policy", "target", "a service has one target"),
     ("application-autoscaling.target", "cluster", "a stack has one cluster"),
     ("application-autoscaling.target", "service", "another service has tasks and deployments of its own"),
     ("dynamodb.table", "partition_key", "the lock is in the table, and Wharf reads it by this name"),
     ("dynamodb.table", "sort_key", "the lock is in the table, and Wharf reads it by this name"),
     ("ecs.cluster-capacity-providers", "cluster", "a stack has one cluster"),
-    ("ecs.capacity-provider", "group", "nothing that a stack file says replaces the group"),
     ("ecs.service", "cluster", "a stack has one cluster"),
     ("ecs.service", "launch_type", "the stack leaves it out: capacity providers say where tasks run"),
     ("ecs.service", "scheduling", "a daemon has no number of tasks, which every service of a stack has"),
@@ -70,18 +80,11 @@ pub(super) const UNREACHED: &[(&str, &str, &str)] = &[
     ("ecs.task-definition", "network_mode", "services, target groups and names need an interface for each task"),
     ("ecs.task-definition", "volumes", "no service has any"),
     ("elbv2.load-balancer", "vpc", "its subnets are of that VPC"),
-    ("events.rule", "name", "the policy of its queue names it, too"),
-    ("lambda.event-source-mapping", "queue", "the policy of the function's role names it, too"),
     ("route53.record", "kind", "a name has the records of both kinds already"),
-    ("route53.record", "zone", "all names of a stack lie in one zone"),
-    ("route53.zone", "name", "all names of a stack lie in it, and so does what the certificate is for"),
     ("scheduler.schedule", "group", "a stack has one group, of its own name"),
     ("servicediscovery.service", "record", "ECS registers IPv4 addresses"),
     ("sns.subscription", "endpoint", "it is what it is found by: with another one, the old one is no longer wanted"),
     ("sns.subscription", "protocol", "it is what it is found by: with another one, the old one is no longer wanted"),
-    ("sns.subscription", "topic", "it is what it is found by: with another one, the old one is no longer wanted"),
-    ("sns.topic", "name", "its policy names it, too"),
-    ("sqs.queue", "name", "its policy names it, too"),
 ];
 
 /// What AWS makes along with a VPC.
@@ -109,7 +112,10 @@ pub(super) fn plain(stack: &Stack, seen: &mut BTreeSet<String>) -> Vec<Case> {
             let field_of_kind = format!("{} {}", resource.rules.kind, field.name);
             let like = format!("{field_of_kind} {:?}", users(stack, &resource.id));
             let Some(to) = another(resource, field, value) else { continue };
-            if platform && seen.contains(&field_of_kind) || not_alone(resource, field, value) || !seen.insert(like) {
+            // One that is named is replaced with all that name it.
+            let named = NAMED_BY_OTHERS.contains(&(resource.rules.kind, field.name));
+            let known = platform && !named && seen.contains(&field_of_kind);
+            if known || not_alone(resource, field, value) || !seen.insert(like) {
                 continue;
             }
             seen.insert(field_of_kind);
@@ -138,7 +144,13 @@ pub(super) fn references(stack: &Stack, reached: &BTreeSet<super::Field>) -> Vec
             }
             let (twin, target) = twin(stack, &reference.id);
             let mut case = changed(stack, resource, field, moved(value, &reference.id, &twin.id));
-            case.added.push(target);
+            if ALL_REFER.contains(&(resource.rules.kind, field.name)) {
+                case.stack.resources.remove(&reference.id);
+                let inputs = case.stack.resources.values_mut().flat_map(|other| other.inputs.values_mut());
+                inputs.for_each(|input| *input = moved(input, &reference.id, &twin.id));
+            } else {
+                case.added.push(target);
+            }
             if target == "ec2.vpc" {
                 case.added.extend(WITH_A_VPC);
             }
@@ -174,7 +186,8 @@ fn not_alone(resource: &Resource, field: &Field, value: &Value) -> bool {
     NOT_ALONE.iter().any(|(kind, name, from, _)| (*kind, *name, *from) == (resource.rules.kind, field.name, &text))
 }
 
-/// Another value; none is known for what has parts of its own, unless the table has one.
+/// Another value; none is known for what has parts of its own, or names what is not the stack's, unless the table has
+/// one.
 fn another(resource: &Resource, field: &Field, value: &Value) -> Option<Value> {
     let text = value.as_text().unwrap_or_default();
     let mut choices = CHOICES.iter().filter(|(kind, name, ..)| (*kind, *name) == (resource.rules.kind, field.name));
@@ -187,7 +200,7 @@ fn another(resource: &Resource, field: &Field, value: &Value) -> Option<Value> {
     match value {
         Value::Bool(on) => Some(Value::Bool(!on)),
         Value::Int(number) => Some(Value::Int(number + 1)),
-        Value::Text(text) | Value::Known(text) => Some(Value::text(format!("{text}-b"))),
+        Value::Text(text) => Some(Value::text(format!("{text}-b"))),
         _ => None,
     }
 }
@@ -204,13 +217,28 @@ fn changed(stack: &Stack, resource: &Resource, field: &'static Field, to: Value)
             }
         }
     }
+    let named = NAMED_BY_OTHERS.contains(&(kind, field.name));
     // Another range of the network is another range of each of its parts.
     if (kind, field.name) == ("ec2.vpc", "cidr") {
         stack.resources.values_mut().flat_map(|resource| resource.inputs.values_mut()).for_each(renumber);
+    } else if let (true, Some(from), Some(to)) = (named, resource.inputs[field.name].as_text(), to.as_text()) {
+        stack.resources.values_mut().for_each(|other| other.inputs = renamed(&other.inputs, &from, &to));
     } else if let Some(changed) = stack.resources.get_mut(&resource.id) {
         changed.inputs.insert(field.name.to_owned(), to);
     }
-    Case { id: resource.id.clone(), field: field.name, stack, alone: true, added: Vec::new() }
+    Case { id: resource.id.clone(), field: field.name, stack, alone: !named, added: Vec::new() }
+}
+
+/// The same inputs with another name wherever this one stands; a longer one is another.
+fn renamed(inputs: &Inputs, from: &str, to: &str) -> Inputs {
+    let text = serde_json::to_string(inputs).expect("inputs can be written");
+    let mut parts = text.split(from);
+    let mut renamed = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let longer = part.starts_with(|next: char| next.is_ascii_alphanumeric() || next == '-');
+        renamed.extend([if longer { from } else { to }, part]);
+    }
+    serde_json::from_str(&renamed).expect("they are inputs still")
 }
 
 fn renumber(value: &mut Value) {
