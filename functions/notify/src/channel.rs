@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use jiff::Timestamp;
 use wharf_shell::Invocation;
 
 use crate::message::Message;
@@ -28,7 +28,7 @@ pub(crate) struct Channel {
     slack: Slack,
     table: Table,
     /// When it was last answered. Only one at a time holds it, and posts.
-    last: tokio::sync::Mutex<Option<Instant>>,
+    last: tokio::sync::Mutex<Option<Timestamp>>,
 }
 
 /// The time that may be spent.
@@ -64,7 +64,7 @@ impl Channel {
             // Boxed, as elsewhere on the way: the compiler gives up on futures this deep.
             Box::pin(self.turn(*last, invocation)).await?;
             let asked = Box::pin(self.slack.ask(ask, &message)).await;
-            *last = Some(Instant::now());
+            *last = Some(invocation.now());
             let wait = if let Err(Refusal::Later(wait)) = &asked { *wait } else { PACE };
             Box::pin(self.leave(wait.max(PACE), invocation)).await;
             match asked {
@@ -94,9 +94,11 @@ impl Channel {
     }
 
     /// Waits until the channel is free, and takes it.
-    async fn turn(&self, last: Option<Instant>, invocation: &Invocation) -> Result<(), Refusal> {
-        // From answer to call: however long either was under way, Slack sees a second between them.
-        let since = last.map_or(PACE, |last| last.elapsed());
+    async fn turn(&self, last: Option<Timestamp>, invocation: &Invocation) -> Result<(), Refusal> {
+        // From answer to call: however long either was under way, Slack sees a second between them. A clock that was put
+        // back in the meantime costs that second, not more.
+        let since =
+            last.map_or(PACE, |last| Duration::try_from(invocation.now().duration_since(last)).unwrap_or_default());
         pause(PACE.saturating_sub(since), invocation).await?;
         loop {
             let now = invocation.now();

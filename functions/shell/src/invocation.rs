@@ -50,13 +50,22 @@ impl Invocation {
 }
 
 /// The time of day as whoever invokes has it. Lambda's clock is the machine's; a Runtime API whose answers are dated
-/// otherwise lives in another time, as that of a simulated account does, and its deadlines with it.
-pub(crate) fn time_of_day(dated: Option<&str>, machine: Timestamp) -> Timestamp {
+/// otherwise lives in another time, as that of a simulated account does, and its deadlines with it. A date has whole
+/// seconds; what is missing the deadline tells, which is a function's timeout later, and that has whole seconds too.
+pub(crate) fn time_of_day(dated: Option<&str>, deadline: Option<Timestamp>, machine: Timestamp) -> Timestamp {
     let read = |text| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
     match dated.and_then(read) {
-        Some(dated) if machine.duration_since(dated).abs() > SAME_TIME => dated,
+        Some(dated) if machine.duration_since(dated).abs() > SAME_TIME => {
+            let rest = deadline.map_or(0, |deadline| deadline.as_millisecond().rem_euclid(1_000));
+            dated.saturating_add(SignedDuration::from_millis(rest)).unwrap_or(dated)
+        }
         _ => machine,
     }
+}
+
+/// When an invocation has to be over, of how the Runtime API says it: in milliseconds since 1970.
+pub(crate) fn deadline(milliseconds: u64) -> Option<Timestamp> {
+    i64::try_from(milliseconds).ok().and_then(|at| Timestamp::from_millisecond(at).ok())
 }
 
 #[cfg(test)]
@@ -80,9 +89,14 @@ mod tests {
     #[test]
     fn the_machines_clock_is_believed_unless_the_invoker_lives_in_another_time() {
         let machine = at(784_111_778);
-        assert_eq!(time_of_day(Some("Sun, 06 Nov 1994 08:49:37 GMT"), machine), machine, "a second apart");
-        assert_eq!(time_of_day(Some("Mon, 05 Jan 2026 09:00:00 GMT"), machine), at(1_767_603_600));
-        assert_eq!(time_of_day(None, machine), machine);
-        assert_eq!(time_of_day(Some("soon"), machine), machine);
+        let other = "Mon, 05 Jan 2026 09:00:00 GMT";
+        assert_eq!(time_of_day(Some("Sun, 06 Nov 1994 08:49:37 GMT"), None, machine), machine, "a second apart");
+        assert_eq!(time_of_day(Some(other), None, machine), at(1_767_603_600));
+        assert_eq!(time_of_day(None, None, machine), machine);
+        assert_eq!(time_of_day(Some("soon"), None, machine), machine);
+        // A timeout of thirty seconds: it was a quarter past.
+        let deadline = deadline(1_767_603_630_250);
+        let quarter = Timestamp::from_millisecond(1_767_603_600_250).unwrap();
+        assert_eq!(time_of_day(Some(other), deadline, machine), quarter);
     }
 }

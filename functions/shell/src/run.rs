@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 
 use crate::environment::{Environment, SettingError};
 use crate::fault::Fault;
-use crate::invocation::{Invocation, time_of_day};
+use crate::invocation::{Invocation, deadline, time_of_day};
 use crate::{chain, log};
 
 /// A function, as Lambda calls it.
@@ -110,8 +110,7 @@ async fn answer<F: Function>(
     handed: Timestamp,
 ) -> Result<Value, Fault> {
     let LambdaEvent { payload, context } = event;
-    let deadline = i64::try_from(context.deadline).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
-    let left = deadline.and_then(|deadline| Duration::try_from(deadline.duration_since(handed)).ok());
+    let left = deadline(context.deadline).and_then(|at| Duration::try_from(at.duration_since(handed)).ok());
     let (id, arn, trace) = (context.request_id, context.invoked_function_arn, context.xray_trace_id);
     let invocation = Invocation::new(id, arn, trace, handed, left.unwrap_or_default());
     let (request, trace) = (invocation.request_id.as_str(), invocation.trace.as_deref().unwrap_or_default());
@@ -139,7 +138,8 @@ struct Dated(Arc<Mutex<Option<Timestamp>>>);
 impl Dated {
     fn keep(&self, invocation: &LambdaInvocation) {
         let date = invocation.parts.headers.get(http::header::DATE).and_then(|date| date.to_str().ok());
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(time_of_day(date, machine_time()));
+        let deadline = deadline(invocation.context.deadline);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(time_of_day(date, deadline, machine_time()));
     }
 
     fn take(&self) -> Timestamp {

@@ -8,6 +8,7 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -86,13 +87,14 @@ async fn read(body: Incoming) -> Result<String, Answered> {
 async fn next(shared: &Arc<Shared>, place: &Arc<Place>) -> Answered {
     let invocation = if shared.asks(place) { place.next().await } else { None };
     let Some(invocation) = invocation else { return error(500, "the environment is no more", "Runtime.Gone") };
-    let date = shared.sandbox.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let now = shared.sandbox.now();
+    let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let response = http::Response::builder()
         .header("content-type", "application/json")
         // What time it is in the account, which need not be that of the machine.
         .header("date", date)
         .header("Lambda-Runtime-Aws-Request-Id", &invocation.request_id)
-        .header("Lambda-Runtime-Deadline-Ms", deadline(shared, &invocation))
+        .header("Lambda-Runtime-Deadline-Ms", deadline(now, &invocation))
         .header("Lambda-Runtime-Invoked-Function-Arn", &invocation.function_arn)
         .header("Lambda-Runtime-Trace-Id", &invocation.trace)
         .body(Full::new(Bytes::from(invocation.payload)));
@@ -101,8 +103,8 @@ async fn next(shared: &Arc<Shared>, place: &Arc<Place>) -> Answered {
 
 /// In milliseconds since 1970, by the account's clock, as the answer's date: what lies between the two is what the
 /// runtime has, in its own time.
-fn deadline(shared: &Shared, invocation: &Invocation) -> String {
-    later(shared.sandbox.now(), invocation.timeout).as_millisecond().to_string()
+fn deadline(now: Timestamp, invocation: &Invocation) -> String {
+    later(now, invocation.timeout).as_millisecond().to_string()
 }
 
 fn acknowledged(outcome: Result<(), Refused>) -> Answered {
