@@ -12,10 +12,11 @@ use wharf_shell::{Environment, Function as _, Invocation};
 use wharf_tests::stack::{World, config, in_virtual_time, virtual_timing};
 
 const FILE: &str = "[network]\negress = \"public\"\n[cluster]\nmin = 2\nmax = 2\n\
-    [services.web]\nmemory = 512\ntasks = { min = 2 }\n";
+    [services.web]\nmemory = 512\ntasks = { min = 2 }\n\
+    [services.tidy]\nschedule = \"rate(1 day)\"\nrepository = \"web\"\nmemory = 256\n";
 const SIGNALS: &str = "arn:aws:sns:us-east-1:123456789012:shop-signals";
 
-/// A platform whose service runs `v1`, and the function beside it.
+/// A platform whose service runs `v1`, as its periodic task does, and the function beside it.
 struct Stage {
     world: World,
     function: OnImagePush,
@@ -23,7 +24,11 @@ struct Stage {
 
 impl Stage {
     fn of(world: World) -> Self {
-        let services = json!([{"service": "web", "repository": "web", "tags": "v*", "least": 2}]).to_string();
+        let services = json!([
+            {"service": "web", "repository": "web", "tags": "v*", "least": 2},
+            {"service": "tidy", "repository": "web", "tags": "v*", "least": 0, "periodic": true},
+        ]);
+        let services = services.to_string();
         let environment = Environment::of([
             ("WHARF_STACK", "shop"),
             ("WHARF_TABLE", "wharf-shop"),
@@ -126,6 +131,21 @@ impl Stage {
         found.expect("the revision is there").attrs["memory"].clone()
     }
 
+    /// The image and the memory of what the schedule starts next.
+    fn next(&self) -> (String, Value) {
+        let definitions = self.of_kind("ecs.task-definition");
+        let active =
+            definitions.iter().filter(|one| one.attrs["family"] == "shop-tidy" && one.attrs["status"] == "ACTIVE");
+        let newest = active.max_by_key(|one| one.attrs["revision"].as_i64()).expect("there is one");
+        let image = newest.attrs["containerDefinitions"][0]["image"].as_str().expect("it has an image");
+        (image.rsplit('@').next().unwrap_or_default().to_owned(), newest.attrs["memory"].clone())
+    }
+
+    /// Wants more memory of all that runs.
+    fn want_more(&mut self) {
+        self.world.config.services.values_mut().for_each(|service| service.memory += 128);
+    }
+
     /// Says when so many calls have been made of all that come.
     fn at_call(&self, call: usize) -> tokio::sync::oneshot::Receiver<()> {
         let (tell, told) = tokio::sync::oneshot::channel();
@@ -157,7 +177,7 @@ fn an_apply_and_a_push_at_the_same_moment_leave_the_image_and_the_setting() {
         let second = stage.push("v2").await;
         let calls = {
             let mut stage = stage.fork();
-            stage.world.config.services.get_mut("web").expect("it is there").memory += 128;
+            stage.want_more();
             stage.apply().await.expect("it is applied");
             let log = stage.world.sandbox.call_log();
             let at = |operation: &str| log.iter().position(|call| call.operation == operation);
@@ -166,7 +186,7 @@ fn an_apply_and_a_push_at_the_same_moment_leave_the_image_and_the_setting() {
         let mut both = 0;
         for call in calls.0.saturating_sub(8)..calls.1 {
             let mut stage = stage.fork();
-            stage.world.config.services.get_mut("web").expect("it is there").memory += 128;
+            stage.want_more();
             let moment = stage.at_call(call);
             let (applied, ()) = tokio::join!(stage.apply(), async {
                 // The apply can be over before.
@@ -183,6 +203,7 @@ fn an_apply_and_a_push_at_the_same_moment_leave_the_image_and_the_setting() {
                 both += 1;
             }
             assert_eq!((stage.tasks(&second), stage.memory()), (2, json!("640")), "at call {call}");
+            assert_eq!(stage.next(), (second.clone(), json!("384")), "at call {call}");
         }
         assert!(both > 0, "not every apply has to be run again");
     });

@@ -9,6 +9,7 @@ pub mod service;
 pub mod strategy;
 pub mod task_definition;
 
+mod claim;
 mod running;
 mod tagging;
 #[cfg(test)]

@@ -14,7 +14,7 @@ use wharf_engine::{Class, Compare, Estimate, Field, Health, Order, Outputs, Owne
 use super::cluster::ClusterName;
 use super::strategy::StrategyItem;
 use super::task_definition::{self, TaskDefinitionArn};
-use super::{room, running, tagging};
+use super::{claim, room, running, tagging};
 use crate::aws::call::{Aws, CallError};
 use crate::aws::ec2::security_group::SecurityGroupId;
 use crate::aws::ec2::subnet::SubnetId;
@@ -236,10 +236,10 @@ impl Kind for Service {
         let request = self.creation(aws, count)?.client_token(new.token);
         let request = request.set_tags(Some(tagging::to_sdk(&new.tags(&self.tags))));
         let first = if count > 0 { first::image(aws, self.task_definition.get()?).await? } else { None };
-        let claim = if first.is_some() { write::claim(aws, &self.name).await? } else { None };
+        let claim = if first.is_some() { claim::claim(aws, &self.name).await? } else { None };
         let answer = match aws.call(ACTION, &self.name, || request.clone().send()).await {
             Err(error) => {
-                write::release(claim).await;
+                claim::release(claim).await;
                 return Err(error);
             }
             Ok(answer) => answer,
@@ -263,14 +263,14 @@ impl Kind for Service {
         let request = self.change(aws, now, changed)?;
         let send = async || aws.call(ACTION, &now.physical, || request.clone().send()).await;
         let answer = if changed.has("task_definition") {
-            let claim = write::claim(aws, &now.physical).await?;
+            let claim = claim::claim(aws, &now.physical).await?;
             let told = async {
                 self.check_images(aws, now).await?;
                 claim.as_ref().map_or(Ok(()), Claim::fresh)?;
                 send().await
             };
             let told = told.await;
-            write::release(claim).await;
+            claim::release(claim).await;
             told?
         } else {
             send().await?
@@ -299,9 +299,8 @@ impl Kind for Service {
         const ROLES: &[&str] = &["arn:{partition}:iam::{account}:role/wharf/{stack}/*"];
         const TO_ECS: &[(&str, &str, &str)] = &[("StringEquals", "iam:PassedToService", "ecs.amazonaws.com")];
         const CHANGE: &[&str] = &["ecs:UpdateService", "ecs:DeleteService", "ecs:TagResource", "ecs:UntagResource"];
-        const TABLE: &[&str] = &["arn:{partition}:dynamodb:{region}:{account}:table/wharf-{stack}"];
         const LOGS: &[&str] = &["arn:{partition}:logs:{region}:{account}:log-group:*{stack}*"];
-        vec![
+        let own = vec![
             Grant::read(&["ecs:ListServices", "ecs:DescribeServices", "ecs:DescribeTaskDefinition"]),
             // Why a service does not settle, and whether there is an image to begin with.
             Grant::read(&["ecs:ListTasks", "ecs:DescribeTasks", "ecr:DescribeImages"]),
@@ -311,10 +310,8 @@ impl Kind for Service {
             Grant::write(CHANGE, SERVICE).when(OF_THIS_STACK),
             Grant::write(&["ecs:GetTaskProtection", "ecs:UpdateTaskProtection"], TASKS),
             Grant::write(&["iam:PassRole"], ROLES).when(TO_ECS),
-            // Whoever changes what a service runs claims the record of its rollouts.
-            Grant { reads: true, ..Grant::write(&["dynamodb:GetItem"], TABLE) },
-            Grant::write(&["dynamodb:PutItem"], TABLE),
-        ]
+        ];
+        own.into_iter().chain(claim::grants()).collect()
     }
 }
 

@@ -12,6 +12,7 @@ pub mod versions;
 
 use std::collections::BTreeMap;
 
+use aws_sdk_ecs::operation::register_task_definition::builders::RegisterTaskDefinitionFluentBuilder;
 use aws_sdk_ecs::types::{
     Compatibility, ContainerDefinition, CpuArchitecture, HostVolumeProperties, NetworkMode, OsFamily, RuntimePlatform,
     TaskDefinition as TaskDefinitionSdk, Volume as SdkVolume,
@@ -20,12 +21,13 @@ use serde::{Deserialize, Serialize};
 use wharf_engine::{Compare, Estimate, Field, Generation, Identity, Order, Outputs, Owner, Rules, Value};
 use wharf_on_image_push::revision::ROLLOUTS;
 
-use super::tagging;
+use super::{claim, tagging};
 use crate::aws::call::{Aws, CallError};
 use crate::aws::iam::role::RoleArn;
 use crate::aws::kind::{Changed, Found, Gone, Grant, Kind, Made, New, OF_THIS_STACK, Query, TAGGED_WITH_THIS_STACK};
 use crate::aws::out::{Handle, Out};
 use crate::aws::tags::Tags;
+use crate::ledger::Claim;
 pub use container::Container;
 
 /// A task definition.
@@ -124,34 +126,26 @@ impl Kind for TaskDefinition {
             return Err(CallError::invalid(what, format!("give it a name that begins with `{}-`", new.stack)));
         }
         let live = revisions::live(aws, &self.family).await?;
-        let now = live.as_ref().map(|live| observe::inputs(aws, live));
-        let versions = self.new_versions(aws, now.as_ref()).await?;
-        let mut tags = new.tags(&self.tags);
-        if !self.versions.is_empty() {
-            tags.insert(ROLLOUTS.to_owned(), self.versions.keys().cloned().collect::<Vec<_>>().join(" "));
-        }
-        let platform = RuntimePlatform::builder()
-            .cpu_architecture(CpuArchitecture::from(self.architecture.as_str()))
-            .operating_system_family(OsFamily::Linux)
-            .build();
-        let compatibilities = self.compatibilities.iter().map(|one| Compatibility::from(one.as_str())).collect();
-        let request = aws
-            .ecs
-            .register_task_definition()
-            .family(&self.family)
-            .network_mode(NetworkMode::from(self.network_mode.as_str()))
-            .set_requires_compatibilities(Some(compatibilities))
-            .set_cpu(self.cpu.map(|cpu| cpu.to_string()))
-            .set_memory(self.memory.map(|memory| memory.to_string()))
-            .runtime_platform(platform)
-            .set_execution_role_arn(self.execution_role.as_ref().map(Out::get).transpose()?.map(str::to_owned))
-            .set_task_role_arn(self.task_role.as_ref().map(Out::get).transpose()?.map(str::to_owned))
-            .set_container_definitions(Some(self.definitions(aws, &versions)?))
-            .set_volumes(Some(self.volumes.iter().map(|(name, volume)| volume.to_sdk(name)).collect()))
-            .set_tags(Some(tagging::to_sdk(&tags)));
-        let answer = aws.call(ACTION, &self.family, || request.clone().send()).await?;
-        let made = answer.task_definition.and_then(|made| made.task_definition_arn);
-        let arn = made.ok_or_else(|| CallError::lacks(ACTION, "taskDefinitionArn"))?;
+        let held = match &live {
+            // Of a family that a schedule starts, the newest revision is what runs next: no rollout may register another
+            // between the look at it and the call.
+            Some(live) if !live.is_served && !self.versions.is_empty() => {
+                let name = self.family.strip_prefix(&format!("{}-", new.stack)).unwrap_or(&self.family);
+                claim::claim(aws, name).await?
+            }
+            _ => None,
+        };
+        let made = async {
+            let live = if held.is_some() { revisions::live(aws, &self.family).await? } else { live };
+            let now = live.map(|live| observe::inputs(aws, &live.revision));
+            let request = self.registration(aws, new, now.as_ref()).await?;
+            held.as_ref().map_or(Ok(()), Claim::fresh)?;
+            aws.call(ACTION, &self.family, || request.clone().send()).await
+        };
+        let made = made.await;
+        claim::release(held).await;
+        let arn = made?.task_definition.and_then(|made| made.task_definition_arn);
+        let arn = arn.ok_or_else(|| CallError::lacks(ACTION, "taskDefinitionArn"))?;
         Ok(Made { outputs: Some(outputs(&arn)), physical: arn })
     }
 
@@ -179,7 +173,7 @@ impl Kind for TaskDefinition {
         const REPOSITORY: &[&str] = &["arn:{partition}:ecr:{region}:{account}:repository/{stack}/*"];
         const ROLES: &[&str] = &["arn:{partition}:iam::{account}:role/wharf/{stack}/*"];
         const TO_TASKS: &[(&str, &str, &str)] = &[("StringEquals", "iam:PassedToService", "ecs-tasks.amazonaws.com")];
-        vec![
+        let own = vec![
             Grant::read(&[
                 "ecs:DescribeServices",
                 "ecs:DescribeTaskDefinition",
@@ -195,11 +189,45 @@ impl Kind for TaskDefinition {
             Grant::write(&["ecs:DeleteTaskDefinitions", "ecs:TagResource", "ecs:UntagResource"], DEFINITION)
                 .when(OF_THIS_STACK),
             Grant::write(&["iam:PassRole"], ROLES).when(TO_TASKS),
-        ]
+        ];
+        own.into_iter().chain(claim::grants()).collect()
     }
 }
 
 impl TaskDefinition {
+    /// What is sent to make a revision after the one that runs now.
+    async fn registration(
+        &self,
+        aws: &Aws,
+        new: &New<'_>,
+        now: Option<&Self>,
+    ) -> Result<RegisterTaskDefinitionFluentBuilder, CallError> {
+        let versions = self.new_versions(aws, now).await?;
+        let mut tags = new.tags(&self.tags);
+        if !self.versions.is_empty() {
+            tags.insert(ROLLOUTS.to_owned(), self.versions.keys().cloned().collect::<Vec<_>>().join(" "));
+        }
+        let platform = RuntimePlatform::builder()
+            .cpu_architecture(CpuArchitecture::from(self.architecture.as_str()))
+            .operating_system_family(OsFamily::Linux)
+            .build();
+        let compatibilities = self.compatibilities.iter().map(|one| Compatibility::from(one.as_str())).collect();
+        Ok(aws
+            .ecs
+            .register_task_definition()
+            .family(&self.family)
+            .network_mode(NetworkMode::from(self.network_mode.as_str()))
+            .set_requires_compatibilities(Some(compatibilities))
+            .set_cpu(self.cpu.map(|cpu| cpu.to_string()))
+            .set_memory(self.memory.map(|memory| memory.to_string()))
+            .runtime_platform(platform)
+            .set_execution_role_arn(self.execution_role.as_ref().map(Out::get).transpose()?.map(str::to_owned))
+            .set_task_role_arn(self.task_role.as_ref().map(Out::get).transpose()?.map(str::to_owned))
+            .set_container_definitions(Some(self.definitions(aws, &versions)?))
+            .set_volumes(Some(self.volumes.iter().map(|(name, volume)| volume.to_sdk(name)).collect()))
+            .set_tags(Some(tagging::to_sdk(&tags))))
+    }
+
     fn definitions(
         &self,
         aws: &Aws,

@@ -15,8 +15,6 @@ use crate::aws::call::{Aws, CallError};
 use crate::aws::ecs::strategy;
 use crate::aws::kind::{Changed, Found};
 use crate::aws::out::{Out, Text};
-use crate::ledger::{Claim, ClaimError, Ledger, Timing};
-use crate::rollout::record::Holder;
 
 fn known<T>(out: &Out<T>) -> Result<String, CallError> {
     Ok(out.get()?.to_owned())
@@ -233,25 +231,4 @@ pub(super) async fn unprotect(aws: &Aws, service: &str) -> Result<(), CallError>
         }
     }
     Ok(())
-}
-
-/// Makes this run the one that changes what a service runs. None in a stack without a table, where no rollout is.
-pub(super) async fn claim(aws: &Aws, service: &str) -> Result<Option<Claim>, CallError> {
-    let run = aws.run().to_owned();
-    let holder =
-        Holder { who: format!("run {run}"), run, command: "apply".to_owned(), since: "a moment ago".to_owned() };
-    let claimed = Ledger::new(aws).claim(service, holder, &Timing::unguarded(), &|_| {}, |_| {}).await;
-    match claimed {
-        Ok(claim) => Ok(Some(claim)),
-        Err(ClaimError::NoTable(_)) => Ok(None),
-        Err(ClaimError::Call(error)) => Err(error),
-        Err(error) => Err(CallError::invalid(error, "wait for it to end, and apply again")),
-    }
-}
-
-/// Lets go of it. Losing this costs the next one the wait for a lease.
-pub(super) async fn release(claim: Option<Claim>) {
-    if let Some(claim) = claim {
-        let _ = claim.release(|_| {}).await;
-    }
 }

@@ -74,15 +74,25 @@ async fn described(aws: &Aws, name: &str) -> Result<Option<Revision>, CallError>
     Ok(answer.task_definition.map(|sdk| Revision { sdk, tags }))
 }
 
+/// The revision that a new one of its family is made after.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) revision: Revision,
+    /// A service runs it. If none does, what is started next is whatever is newest then.
+    pub(super) is_served: bool,
+}
+
 /// The revision that a family's service runs; without a service the newest one. In a family without any that can be
 /// used there is nothing to look for.
-pub(super) async fn live(aws: &Aws, family: &str) -> Result<Option<Revision>, CallError> {
+pub(super) async fn live(aws: &Aws, family: &str) -> Result<Option<Live>, CallError> {
     let Some(newest) = one(aws, family).await? else { return Ok(None) };
     let used = running::definitions(aws).await?;
-    match used.get(family).and_then(|arns| arns.first()) {
-        Some(arn) if arn != newest.arn() => one(aws, arn).await,
-        _ => Ok(Some(newest)),
-    }
+    let served = used.get(family).and_then(|arns| arns.first());
+    let revision = match served {
+        Some(arn) if arn != newest.arn() => one(aws, arn).await?,
+        _ => Some(newest),
+    };
+    Ok(revision.map(|revision| Live { revision, is_served: served.is_some() }))
 }
 
 /// What stands for the stack's task definitions: of each family what services run, and the newest revision where
