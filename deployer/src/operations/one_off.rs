@@ -89,13 +89,13 @@ impl Session {
         on: &dyn Fn(Progress<'_>),
         interrupt: impl Future<Output = ()>,
     ) -> Result<Ran, TaskError> {
-        let wanted = OneTask { service, revision: None, command, started_by: STARTED_BY };
+        let wanted = OneTask { service, revision: None, command, started_by: STARTED_BY, group: None };
         run(&self.aws, &wanted, on, interrupt).await
     }
 }
 
 /// A task that is wanted once.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct OneTask<'a> {
     /// The service that it is like.
     pub(super) service: &'a str,
@@ -105,6 +105,8 @@ pub(super) struct OneTask<'a> {
     pub(super) command: &'a [String],
     /// By this it is told from other tasks.
     pub(super) started_by: &'a str,
+    /// The group that it is in, if any.
+    pub(super) group: Option<String>,
 }
 
 /// Runs a task to its end; see [`Session::run_once`].
@@ -163,7 +165,7 @@ impl Model {
             started_by: wanted.started_by,
             token: &format!("{}-{}", wanted.started_by, aws.run()),
         };
-        like.request(&aws.ecs)
+        like.request(&aws.ecs).set_group(wanted.group.clone())
     }
 }
 

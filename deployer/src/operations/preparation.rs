@@ -5,14 +5,18 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use aws_sdk_ecs::operation::list_tasks::ListTasksOutput;
+use aws_sdk_ecs::types::DesiredStatus;
 use wharf_on_image_push::cause;
+use wharf_on_image_push::one_off::{BY_HAND, group};
+use wharf_on_image_push::record::Record;
 
 use super::one_off::{self, OneTask, Progress, Ran};
-use super::tasks::TaskError;
+use super::tasks::{self, TaskError};
 use crate::aws::{Aws, CallError};
 
-/// By this such tasks are told from others.
-const STARTED_BY: &str = "wharf-deploy";
+/// How often it is looked whether another command has ended.
+const POLL: Duration = Duration::from_secs(2);
 
 /// A command before a deployment.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +32,60 @@ pub struct BeforeDeploy<'a> {
 enum Stopped {
     Late,
     Interrupted,
+}
+
+/// Waits until no other command before a rollout of the service runs: one that a push began, or that a deployment began
+/// whose run is dead. Two at once could be in each other's way. Answers the task that has not ended in time, or before
+/// `interrupt` came.
+pub(super) async fn alone(
+    aws: &Aws,
+    service: &str,
+    record: &Record,
+    before: &BeforeDeploy<'_>,
+    on_progress: &dyn Fn(&str),
+    interrupt: impl Future<Output = ()>,
+) -> Result<Result<(), String>, CallError> {
+    let known: Vec<String> = record.all().filter_map(|rollout| rollout.done.task.clone()).collect();
+    let mut late = std::pin::pin!(async {
+        tokio::select! {
+            () = interrupt => {}
+            () = tokio::time::sleep(before.timeout) => {}
+        }
+    });
+    loop {
+        let Some(task) = others(aws, service, &known).await?.pop() else { return Ok(Ok(())) };
+        on_progress(&format!("waits until the command before an earlier rollout has ended: task {}", tasks::id(&task)));
+        tokio::select! {
+            () = &mut late => {
+                return Ok(Err(format!(
+                    "the command before an earlier rollout has not ended: stop it with `aws ecs stop-task --cluster {} \
+                     --task {}`, or wait for its end",
+                    aws.scope.stack,
+                    tasks::id(&task)
+                )));
+            }
+            () = tokio::time::sleep(POLL) => {}
+        }
+    }
+}
+
+/// The tasks that run a command before a rollout of the service: those of deployments, and those that are known.
+async fn others(aws: &Aws, service: &str, known: &[String]) -> Result<Vec<String>, CallError> {
+    let mut arns = known.to_vec();
+    // One that is being stopped is not over yet.
+    for status in [DesiredStatus::Running, DesiredStatus::Stopped] {
+        let send = |token| {
+            let list = aws.ecs.list_tasks().cluster(&aws.scope.stack).started_by(BY_HAND).set_next_token(token);
+            list.desired_status(status.clone()).send()
+        };
+        let page = |page: ListTasksOutput| (page.task_arns.unwrap_or_default(), page.next_token);
+        arns.extend(aws.pages("ecs:ListTasks", service, send, page).await?);
+    }
+    let group = group(service);
+    let own =
+        |task: &aws_sdk_ecs::types::Task| task.group() == Some(group.as_str()) && task.last_status() != Some("STOPPED");
+    let all = tasks::described(aws, &arns).await?.into_iter().filter(own);
+    Ok(all.filter_map(|task| task.task_arn).collect())
 }
 
 /// Runs it to its end, for a revision of a service. It is stopped when it takes too long, and when `interrupt` comes.
@@ -59,7 +117,8 @@ pub(super) async fn run(
             () = tokio::time::sleep(before.timeout) => stopped.set(Some(Stopped::Late)),
         }
     };
-    let wanted = OneTask { service, revision: Some(revision), command: before.command, started_by: STARTED_BY };
+    let (command, group) = (before.command, Some(group(service)));
+    let wanted = OneTask { service, revision: Some(revision), command, started_by: BY_HAND, group };
     // Boxed: the futures on the way are deep.
     let ran = Box::pin(one_off::run(aws, &wanted, &on, stop)).await;
     let minutes = before.timeout.as_secs().div_ceil(60);

@@ -355,12 +355,19 @@ impl Driver<'_> {
     async fn prepare(
         &mut self,
         revision: &str,
-        interrupt: Pin<&mut impl Future<Output = ()>>,
+        mut interrupt: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<Signal, RolloutError> {
         let Deploy { service, before, on_progress, .. } = self.request;
         let Some(before) = before else { return Ok(Signal::Prepared(Ok(()))) };
         let aws = self.aws();
-        let mut run = std::pin::pin!(preparation::run(&aws, service, revision, before, on_progress, interrupt));
+        let record = self.claim.as_ref().map_or_else(|| Record::new(service), |claim| claim.record.clone());
+        let mut run = std::pin::pin!(async {
+            let alone = preparation::alone(&aws, service, &record, before, on_progress, interrupt.as_mut()).await?;
+            match alone {
+                Ok(()) => preparation::run(&aws, service, revision, before, on_progress, interrupt).await,
+                Err(why) => Ok(Err(why)),
+            }
+        });
         loop {
             tokio::select! {
                 ended = &mut run => return Ok(Signal::Prepared(ended?)),

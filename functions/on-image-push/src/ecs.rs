@@ -9,9 +9,8 @@ use futures::future::OptionFuture;
 
 use crate::aws::CallError;
 use crate::cause;
-use crate::incoming::GROUP;
 use crate::machine::{Base, Change, Deployment, Found, Progress, Seen, Told, Traced};
-use crate::one_off::OneOff;
+use crate::one_off::{self, OneOff};
 use crate::revision::Revision;
 
 const DESCRIBE: &str = "ecs:DescribeServices";
@@ -139,7 +138,7 @@ impl Ecs<'_> {
 
     /// Starts a task of its own for a command, once for each token; answers its ARN.
     pub(crate) async fn run(&self, task: &OneOff<'_>) -> Result<String, CallError> {
-        let request = task.request(self.ecs).group(format!("{GROUP}{}", self.service));
+        let request = task.request(self.ecs).group(one_off::group(self.service));
         let answer = match request.send().await.map_err(|error| CallError::of(RUN, &error)) {
             // The service has changed since somebody started it.
             Err(error) if error.is("IdempotentParameterMismatch") || error.is("ConflictException") => {
@@ -158,12 +157,31 @@ impl Ecs<'_> {
         Err(CallError { action: RUN, code, text, refused: true })
     }
 
+    /// The task in which a deployment by hand runs the command before it, if one has not ended.
+    pub(crate) async fn run_by_hand(&self) -> Result<Option<String>, CallError> {
+        let group = one_off::group(self.service);
+        let own = |task: &&Task| task.group() == Some(group.as_str()) && task.last_status() != Some("STOPPED");
+        // One that is being stopped is not over yet.
+        for status in [DesiredStatus::Running, DesiredStatus::Stopped] {
+            let arns = self.listed(one_off::BY_HAND, status).await?;
+            let tasks = if arns.is_empty() { Vec::new() } else { self.tasks(arns).await? };
+            if let Some(task) = tasks.iter().find(own) {
+                return Ok(task.task_arn().map(str::to_owned));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn listed(&self, started_by: &str, status: DesiredStatus) -> Result<Vec<String>, CallError> {
+        let list = self.ecs.list_tasks().cluster(self.cluster).started_by(started_by).desired_status(status);
+        let answer = list.send().await.map_err(|error| CallError::of(LIST, &error))?;
+        Ok(answer.task_arns.unwrap_or_default())
+    }
+
     async fn started_by(&self, started_by: &str) -> Result<Option<String>, CallError> {
         for status in [DesiredStatus::Running, DesiredStatus::Stopped] {
-            let list = self.ecs.list_tasks().cluster(self.cluster).started_by(started_by).desired_status(status);
-            let answer = list.send().await.map_err(|error| CallError::of(LIST, &error))?;
-            if let Some(arn) = answer.task_arns().first() {
-                return Ok(Some(arn.clone()));
+            if let Some(arn) = self.listed(started_by, status).await?.into_iter().next() {
+                return Ok(Some(arn));
             }
         }
         Ok(None)

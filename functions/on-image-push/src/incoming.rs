@@ -5,14 +5,12 @@ use wharf_events::{Arrival, Content, DeploymentChange, Event, ImageAction, Progr
 
 use crate::choice;
 use crate::machine::Trigger;
+use crate::one_off;
 use crate::record::{Moment, Push};
 use crate::settings::Settings;
 
 /// What marks the message by which the schedule wakes the function.
 pub(crate) const SCHEDULE: &str = "wharf-reconcile";
-
-/// The group of the tasks that run a command before a rollout; the service's name stands behind it.
-pub(crate) const GROUP: &str = "wharf-push:";
 
 /// What is to be done about something that arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,7 +105,7 @@ fn task(change: &TaskChange, settings: &Settings) -> Work {
     if change.cluster != settings.cluster || change.status != "STOPPED" {
         return Work::Ignored(OTHERS.to_owned());
     }
-    let service = change.service().or_else(|| change.group.strip_prefix(GROUP));
+    let service = change.service().or_else(|| one_off::service_of(&change.group));
     Work::one(service.and_then(|service| place(settings, service)), Trigger::Event, OTHERS)
 }
 

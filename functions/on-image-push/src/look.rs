@@ -210,6 +210,9 @@ impl<'a> Look<'a> {
     }
 
     async fn run_task(&mut self, revision: &str, token: &str) -> Result<Result<String, NotRun>, Broken> {
+        if let Some(other) = within("ecs:ListTasks", self.ecs().run_by_hand()).await?? {
+            return Ok(Err(NotRun::NotAlone(other)));
+        }
         self.fresh()?;
         let known = self.revision(revision).await?;
         let container = known.as_ref().and_then(Revision::container).unwrap_or_default();

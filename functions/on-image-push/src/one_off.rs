@@ -5,6 +5,25 @@ use aws_sdk_ecs::Client;
 use aws_sdk_ecs::operation::run_task::builders::RunTaskFluentBuilder;
 use aws_sdk_ecs::types::{ContainerOverride, PropagateTags, Service, TaskOverride};
 
+/// By this the tasks in which deployments by hand run the command before them are told from others.
+pub const BY_HAND: &str = "wharf-deploy";
+
+/// The group of the tasks that run a command before a rollout; the service's name stands behind it.
+const GROUP: &str = "wharf-push:";
+
+/// The group of the tasks that run the command before a rollout of a service, whoever decided that: of these there is
+/// to be one at a time, for two commands at once could be in each other's way.
+#[must_use]
+pub fn group(service: &str) -> String {
+    format!("{GROUP}{service}")
+}
+
+/// The service before whose rollout tasks of this group run a command, if they do.
+#[must_use]
+pub fn service_of(group: &str) -> Option<&str> {
+    group.strip_prefix(GROUP)
+}
+
 /// A task of its own for one command.
 #[derive(Clone, Debug)]
 pub struct OneOff<'a> {

@@ -99,6 +99,47 @@ fn one_that_never_ends_is_stopped_and_named_while_the_claim_stays_fresh() {
     });
 }
 
+/// They ran one after the other.
+pub(crate) fn assert_apart(mut tasks: Vec<Resource>) {
+    tasks.sort_by_key(|task| task.created);
+    for pair in tasks.windows(2) {
+        let moment = |task: &Resource, name: &str| task.attrs[name].as_f64().unwrap_or(f64::INFINITY);
+        let (ended, begun) = (moment(&pair[0], "stoppedAt"), moment(&pair[1], "createdAt"));
+        assert!(ended <= begun, "two at once: {ended} {begun}");
+    }
+}
+
+#[test]
+fn one_whose_run_is_dead_is_waited_for_before_another_is_begun() {
+    in_virtual_time(async {
+        let (stage, _) = Stage::running(config(FILE)).await;
+        push(&stage, "v2", ends(0, 200, &["applied"])).await;
+        let (command, dies) = (command(), std::time::Duration::from_secs(30));
+        let died = tokio::time::timeout(dies, stage.deploy_after("a", Wanted::Tag("v2"), &command)).await;
+        assert!(died.is_err() && commands(&stage).len() == 1, "it died while the command ran: {died:#?}");
+        let deployed = stage.deploy_after("b", Wanted::Tag("v2"), &command).await.unwrap();
+        assert_eq!((deployed.ending, commands(&stage).len()), (Some(Ending::Settled), 2));
+        assert_apart(commands(&stage));
+    });
+}
+
+#[test]
+fn one_whose_run_is_dead_and_that_never_ends_is_named_with_what_stops_it() {
+    in_virtual_time(async {
+        let (stage, first) = Stage::running(config(FILE)).await;
+        let updates = stage.count("UpdateService");
+        push(&stage, "v2", ends(0, 100_000, &[])).await;
+        let (command, dies) = (command(), std::time::Duration::from_secs(30));
+        let died = tokio::time::timeout(dies, stage.deploy_after("a", Wanted::Tag("v2"), &command)).await;
+        let [task] = &commands(&stage)[..] else { panic!("it died while the command ran: {died:#?}") };
+        let id = task.id.rsplit('/').next().expect("it has an id");
+        let deployed = stage.deploy_after("b", Wanted::Tag("v2"), &command).await.unwrap();
+        let stops = format!("aws ecs stop-task --cluster shop --task {id}");
+        not_deployed(&stage, &deployed, &first, updates, &["has not ended", &stops]).await;
+        assert_eq!(commands(&stage).len(), 1, "no other was begun");
+    });
+}
+
 #[test]
 fn one_that_cannot_start_keeps_ecs_from_being_told() {
     in_virtual_time(async {

@@ -5,11 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wharf::operations::{Applied, Deploy, Error, Wanted, Who};
+use wharf::operations::{Applied, BeforeDeploy, Deploy, Error, Wanted, Who};
+use wharf::rollout::machine::Ending;
 use wharf_on_image_push::{OnImagePush, Settings};
-use wharf_sandbox::{Fate, Resource};
+use wharf_sandbox::{Behaviour, Fate, Resource};
 use wharf_shell::{Environment, Function as _, Invocation};
 use wharf_tests::stack::{World, config, in_virtual_time, virtual_timing};
+
+use crate::before_deploy::assert_apart;
 
 const FILE: &str = "[network]\negress = \"public\"\n[cluster]\nmin = 2\nmax = 2\n\
     [services.web]\nmemory = 512\ntasks = { min = 2 }\n\
@@ -24,8 +27,13 @@ struct Stage {
 
 impl Stage {
     fn of(world: World) -> Self {
+        Self::with(world, &[])
+    }
+
+    /// The same, where this is run before each rollout of the service.
+    fn with(world: World, before_deploy: &[&str]) -> Self {
         let services = json!([
-            {"service": "web", "repository": "web", "tags": "v*", "least": 2},
+            {"service": "web", "repository": "web", "tags": "v*", "least": 2, "before_deploy": before_deploy},
             {"service": "tidy", "repository": "web", "tags": "v*", "least": 0, "periodic": true},
         ]);
         let services = services.to_string();
@@ -216,18 +224,7 @@ fn a_push_from_before_a_deployment_by_hand_does_not_undo_it() {
         let second = stage.push("v2").await;
         let third = stage.push("v3").await;
         let session = stage.world.session("by-hand").await.expect("it is answered");
-        let request = Deploy {
-            periodic: false,
-            before: None,
-            service: "web",
-            wanted: Wanted::Digest(&third),
-            least: 2,
-            command: "deploy",
-            who: Who { name: "tests".to_owned(), at: "an hour from now, by a clock that is wrong".to_owned() },
-            timing: virtual_timing(),
-            on_progress: &|_| {},
-            on_wait: &|_| {},
-        };
+        let request = by_hand(&third, None, "an hour from now, by a clock that is wrong".to_owned());
         let fork = stage.fork();
         session.deploy(&request, std::future::pending()).await.expect("it is deployed");
         // The event of the push has the time at which it was made, and arrives now.
@@ -244,4 +241,51 @@ fn a_push_from_before_a_deployment_by_hand_does_not_undo_it() {
         tokio::time::sleep(Duration::from_secs(300)).await;
         assert_eq!((stage.tasks(&third), stage.tasks(&second)), (2, 0));
     });
+}
+
+#[test]
+fn a_deployment_by_hand_waits_until_the_command_before_a_push_has_ended() {
+    in_virtual_time(async {
+        const COMMAND: [&str; 3] = ["python", "manage.py", "migrate"];
+        let stage = Stage::running().await;
+        let stage = Stage::with(stage.world.fork_at(stage.world.sandbox.now()), &COMMAND);
+        let (second, third) = (stage.push("v2").await, stage.push("v3").await);
+        for digest in [&second, &third] {
+            let migrates = Behaviour { exits: Some((0, 200)), ..Behaviour::default() };
+            let commands = [(COMMAND.join(" "), migrates)].into();
+            stage.world.sandbox.image_behaviour(digest, &Behaviour { commands, ..Behaviour::default() });
+        }
+        stage.hear(&second, "v2").await;
+        let commands = || {
+            let tasks = stage.of_kind("ecs.task").into_iter();
+            tasks.filter(|task| task.text("group") == "wharf-push:web").collect::<Vec<_>>()
+        };
+        assert_eq!(commands().len(), 1, "the push has begun its command");
+
+        let session = stage.world.session("by-hand").await.expect("it is answered");
+        let command = COMMAND.map(str::to_owned);
+        let before = BeforeDeploy { command: &command, timeout: Duration::from_secs(600) };
+        let request = by_hand(&third, Some(before), stage.world.sandbox.now().to_string());
+        let deployed = Box::pin(session.deploy(&request, std::future::pending())).await.expect("it is deployed");
+        assert_eq!(deployed.ending, Some(Ending::Settled));
+        stage.settled(&third).await;
+        assert_eq!((stage.tasks(&second), commands().len()), (0, 2));
+        assert_apart(commands());
+    });
+}
+
+/// The deployment of a digest of `web` by hand.
+fn by_hand<'a>(digest: &'a str, before: Option<BeforeDeploy<'a>>, at: String) -> Deploy<'a> {
+    Deploy {
+        periodic: false,
+        before,
+        service: "web",
+        wanted: Wanted::Digest(digest),
+        least: 2,
+        command: "deploy",
+        who: Who { name: "tests".to_owned(), at },
+        timing: virtual_timing(),
+        on_progress: &|_| {},
+        on_wait: &|_| {},
+    }
 }

@@ -103,6 +103,8 @@ enum Then {
     Care,
     /// It is tried again by a later look, for this reason.
     Later(String),
+    /// Nothing, until something wakes another look: what is waited for.
+    Rest(String),
 }
 
 /// How a rollout ends: which, in the order of the record, and why.
@@ -250,6 +252,7 @@ impl State {
             Then::TakeBack(end, change) => self.ask(Phase::TakingBack(end), Command::Tell(change)),
             Then::Care => self.care(now),
             Then::Later(why) => self.stop(Outcome::Failed(why)),
+            Then::Rest(what) => self.stop(Outcome::Done(what)),
         }
     }
 

@@ -261,6 +261,16 @@ impl State {
                 next.holder = None;
                 return self.write(next, Then::Later(format!("the command before it has no room yet: {why}")));
             }
+            Err(NotRun::NotAlone(task)) if !passed(decided, self.goal.timeout, now) => {
+                let mut next = self.record.clone();
+                next.holder = None;
+                // Whoever hears that it has ended looks again.
+                return self.write(next, Then::Rest(format!("it waits until task {task} of a deployment has ended")));
+            }
+            Err(NotRun::NotAlone(task)) => {
+                let why = format!("the command before it could not be started: task {task} of a deployment still runs");
+                return self.fail(End { index: 0, failed: Failed::NotBegun, why, at: None }, now);
+            }
             Err(NotRun::NoRoom(why) | NotRun::Refused(why)) => {
                 let why = format!("the command before it could not be started: {why}");
                 return self.fail(End { index: 0, failed: Failed::NotBegun, why, at: None }, now);

@@ -148,6 +148,8 @@ pub struct Told {
 pub enum NotRun {
     /// No instance has room for it now: why.
     NoRoom(String),
+    /// Another command before a deployment of the service runs: its task.
+    NotAlone(String),
     /// ECS refuses it: why.
     Refused(String),
 }

@@ -6,6 +6,7 @@ use wharf_events::Severity;
 use wharf_sandbox::{Behaviour, Fate, Resource};
 
 use super::stage::Stage;
+use crate::one_off::{self, OneOff};
 use crate::record::Status;
 
 /// The one-off tasks that there were.
@@ -183,4 +184,57 @@ async fn a_service_that_was_changed_while_it_ran_keeps_the_change() {
     let arn = now.services()[0].task_definition().unwrap().to_owned();
     let shown = ecs.describe_task_definition().task_definition(&arn).send().await.unwrap();
     assert_eq!(shown.task_definition.unwrap().memory(), Some("768"));
+}
+
+/// The task of a deployment by hand that died while its command ran, which takes so long.
+async fn left_by_hand(stage: &Stage, seconds: u64) {
+    let ecs = &stage.function.clients.ecs;
+    let answer = ecs.describe_services().cluster("shop").services("web").send().await.unwrap();
+    let (service, command) = (&answer.services()[0], ["python", "manage.py", "migrate"].map(str::to_owned));
+    let revision = service.task_definition().unwrap();
+    let shown = ecs.describe_task_definition().task_definition(revision).send().await.unwrap().task_definition.unwrap();
+    let (_, digest) = shown.container_definitions()[0].image().unwrap().split_once('@').unwrap();
+    let migrates = Behaviour { exits: Some((0, seconds)), ..Behaviour::default() };
+    let commands = [(command.join(" "), migrates)].into();
+    stage.sandbox.image_behaviour(digest, &Behaviour { commands, ..Behaviour::default() });
+    let task = OneOff {
+        cluster: "shop",
+        service,
+        revision,
+        container: "web",
+        command: &command,
+        started_by: one_off::BY_HAND,
+        token: "of a run that is dead",
+    };
+    task.request(ecs).group(one_off::group("web")).send().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(20)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_a_deployment_by_hand_left_is_waited_for() {
+    let stage = Stage::preparing().await.fork();
+    left_by_hand(&stage, 200).await;
+    let digest = stage.push("web", "v2").await;
+    assert_eq!((commands(&stage).len(), stage.rollout("web").await.status), (1, Status::Preparing), "it waits");
+    assert_eq!(stage.schedule().await, 0);
+    assert_eq!(commands(&stage).len(), 1, "the schedule begins no other");
+    stage.settle().await;
+    assert_eq!((stage.tasks(&digest), commands(&stage).len(), stage.count("UpdateService")), (2, 2, 1));
+    let mut both = commands(&stage);
+    both.sort_by_key(|task| task.created);
+    let moment = |task: &Resource, name: &str| task.attrs[name].as_f64().unwrap();
+    assert!(moment(&both[0], "stoppedAt") <= moment(&both[1], "createdAt"), "one after the other");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_a_deployment_by_hand_left_and_that_never_ends_is_told_of() {
+    let stage = Stage::preparing().await.fork();
+    left_by_hand(&stage, 100_000).await;
+    stage.push("web", "v2").await;
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_secs(300)).await;
+        assert_eq!(stage.schedule().await, 0);
+    }
+    not_deployed(&stage, 0, &["could not be started", "of a deployment still runs"]).await;
+    assert_eq!(commands(&stage).len(), 1);
 }
