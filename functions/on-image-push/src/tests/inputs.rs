@@ -114,8 +114,8 @@ fn answer(command: &Command, goal: &Goal, dice: &mut Dice) -> Option<Signal> {
             Signal::Made(made, dice.flip().then(|| seen(dice)))
         }
         Command::Run { .. } => {
-            let refused = [NotRun::NoRoom("full".to_owned()), NotRun::Refused("no".to_owned())];
-            Signal::Ran(if dice.flip() { Ok(word(dice)) } else { Err(dice.pick(&refused)?) })
+            let not: [fn(String) -> NotRun; 3] = [NotRun::NoRoom, NotRun::NotAlone, NotRun::Refused];
+            Signal::Ran(if dice.flip() { Ok(word(dice)) } else { Err(dice.pick(&not)?(word(dice))) })
         }
         Command::Tell(_) => Signal::Told(if dice.flip() {
             Ok(Told { deployment: word(dice), trace: dice.flip().then(|| word(dice)) })

@@ -114,6 +114,10 @@ fn commands_run_once_each_one_after_the_other_and_before_their_rollouts() {
     explored("a command, one death", &scenario, 2);
     let scenario = Scenario { pushes: &['a', 'b'], silent: true, ..with };
     explored("two pushes with commands", &scenario, 1);
+    let scenario = Scenario { pushes: &['a'], deaths: 1, left: true, silent: false, ..scenario };
+    explored("a command, one that a deployment left, one death", &scenario, 1);
+    let scenario = Scenario { pushes: &['a', 'b'], deaths: 0, silent: true, ..scenario };
+    explored("two pushes with commands, one that a deployment left, and no event", &scenario, 1);
 }
 
 #[test]
@@ -140,6 +144,7 @@ proptest! {
     fn any_order_of_events_ends_well(
         choices in prop::collection::vec(any::<u16>(), 0..300),
         commands in any::<bool>(),
+        left in any::<bool>(),
         silent in any::<bool>(),
         first in any::<bool>(),
     ) {
@@ -147,6 +152,7 @@ proptest! {
             pushes: &['a', 'x', 'b', 'a'],
             bad: if first { &['x', '0'] } else { &['x'] },
             commands: commands.then_some(&['b']),
+            left: commands && left,
             first,
             copies: 2,
             deaths: 3,

@@ -20,6 +20,8 @@ pub(super) struct Scenario {
     pub(super) bad: &'static [char],
     /// The images whose command fails before their rollout; none has one when this is none.
     pub(super) commands: Option<&'static [char]>,
+    /// A deployment by hand has died while its command runs, which ends at some time.
+    pub(super) left: bool,
     /// Nothing ran before.
     pub(super) first: bool,
     /// So many copies of each push arrive.
@@ -127,6 +129,7 @@ pub(super) enum Event {
 }
 
 const APPLY: &str = "apply-run";
+const BY_HAND: &str = "by-hand";
 const LEAST: i32 = 2;
 
 fn now() -> Timestamp {
@@ -161,7 +164,11 @@ impl Scenario {
             desired: if self.first { 0 } else { LEAST },
             lower_bound: if self.first { 0 } else { LEAST },
             rollouts: vec![steady],
-            tasks: Vec::new(),
+            tasks: self
+                .left
+                .then(|| Task { token: BY_HAND.to_owned(), image: '0', progress: Progress::Going })
+                .into_iter()
+                .collect(),
             messages: copies.map(push).collect(),
             workers: Vec::new(),
             deaths: self.deaths,
@@ -320,7 +327,13 @@ impl World {
                 self.revisions.push(Revision { image: image.chars().last().unwrap(), ..like });
                 Signal::Made(Ok(arn(self.revisions.len() - 1)), Some(self.seen()))
             }
-            Command::Run { revision, token } => Signal::Ran(Ok(self.run(revision, token))),
+            Command::Run { revision, token } => {
+                let left = |task: &Task| task.token == BY_HAND && task.progress == Progress::Going;
+                Signal::Ran(match self.tasks.iter().any(left) {
+                    true => Err(NotRun::NotAlone(BY_HAND.to_owned())),
+                    false => Ok(self.run(revision, token)),
+                })
+            }
             Command::Tell(change) => {
                 self.holds(worker);
                 Signal::Told(Ok(self.tell(change, scenario)))
