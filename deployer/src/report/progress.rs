@@ -32,8 +32,23 @@ struct State {
 
 struct Running {
     since: Instant,
+    /// What a terminal shows behind it.
     note: String,
+    /// What it waits for, or why it is tried again, and when that was said last.
+    why: String,
     said: Instant,
+}
+
+impl Running {
+    /// Whether this is to be said, where each line stays: it is new, or was said some time ago.
+    fn is_news(&mut self, why: &str, now: Instant) -> bool {
+        let news = self.why != why || now - self.said >= REMIND;
+        if news {
+            why.clone_into(&mut self.why);
+            self.said = now;
+        }
+        news
+    }
 }
 
 impl<'a> Progress<'a> {
@@ -107,28 +122,23 @@ impl State {
         let now = Instant::now();
         match event {
             Event::StepStarted { step } => {
-                self.running.insert(*step, Running { since: now, note: String::new(), said: now });
+                self.running.insert(*step, Running { since: now, note: String::new(), why: String::new(), said: now });
                 (!printer.live).then(|| format!("  {} {}", paint.dim("…"), self.doing(*step)))
             }
             Event::StepWaiting { step, since, what } => {
                 let running = self.running.get_mut(step)?;
-                let news = running.note != *what || now - running.said >= REMIND;
-                if news {
-                    running.said = now;
-                }
                 running.note.clone_from(what);
+                let news = running.is_news(what, now);
                 let line = || format!("  {} {}: {what} ({})", paint.dim("…"), self.doing(*step), duration(*since));
                 (news && !printer.live).then(line)
             }
             Event::StepRetried { step, message, after, .. } => {
-                if let Some(running) = self.running.get_mut(step) {
-                    running.note = format!("again in {}: {message}", duration(*after));
-                }
-                let line = || {
-                    let again = format!("again in {}: {message}", duration(*after));
-                    format!("  {} {}: {}", paint.yellow("↻"), self.doing(*step), paint.dim(again))
-                };
-                (!printer.live || printer.verbose).then(line)
+                let again = format!("again in {}: {message}", duration(*after));
+                let running = self.running.get_mut(step)?;
+                running.note.clone_from(&again);
+                let news = running.is_news(message, now) && !printer.live;
+                let line = || format!("  {} {}: {}", paint.yellow("↻"), self.doing(*step), paint.dim(again));
+                (news || printer.verbose).then(line)
             }
             Event::StepDone { step, took } => {
                 self.leave(*step);
