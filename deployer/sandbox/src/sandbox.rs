@@ -15,6 +15,7 @@ use crate::clock::{Clock, Pace, SimClock, later};
 use crate::dispatch::{Delivery, Reply, Waiting};
 use crate::error::SandboxError;
 use crate::record::{self, CallRecord, Exchange};
+use crate::services::autoscaling;
 use crate::services::deliver::{self, Undelivered};
 use crate::services::ecs::{self, Behaviour};
 use crate::services::events::{self, Emitted};
@@ -244,6 +245,10 @@ impl Sandbox {
         account.store.put_at_once(resource.kind, id, Some(resource));
         account.watch(self.clock.now());
         drop(account);
+        // Whoever says how many instances a group is to have: it gets them.
+        if kind == "autoscaling.group" {
+            self.with_quietly(|ctx| autoscaling::look_after(ctx, id, Duration::from_secs(3)));
+        }
         self.tell();
         Ok(())
     }

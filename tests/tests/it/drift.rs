@@ -20,57 +20,57 @@ use wharf_tests::stack::{World, every_kind_is_among, everything, in_virtual_time
 
 /// Fields that no attribute reaches, and why.
 const UNREACHED: &[(&str, &str, &str)] = &[
+    ("acm.certificate", "domain", "AWS never changes it"),
+    ("acm.issued-certificate", "certificate", "it is a part of the certificate"),
+    ("application-autoscaling.policy", "target", "what it scales is what it is found by"),
+    ("application-autoscaling.target", "cluster", "what it scales is what it is found by"),
+    ("application-autoscaling.target", "service", "what it scales is what it is found by"),
+    ("autoscaling.group", "refresh", "says how Wharf changes, AWS does not keep it"),
+    ("autoscaling.size", "group", "it is a part of the group"),
     ("dynamodb.table", "partition_key", "AWS never changes it; the stack's own records could not be read"),
     ("dynamodb.table", "sort_key", "AWS never changes it; the stack's own records could not be read"),
     ("ec2.default-security-group", "egress", "it has no rules; the kind's own tests add one"),
     ("ec2.default-security-group", "ingress", "it has no rules; the kind's own tests add one"),
     ("ecr.repository", "name", "a name is what it is found by"),
+    ("ecs.cluster-capacity-providers", "cluster", "it is a part of the cluster"),
+    ("ecs.service", "launch_type", "AWS never changes it"),
+    ("ecs.service", "name", "a name is what it is found by"),
+    ("elbv2.listener", "load_balancer", "AWS never changes it"),
+    ("elbv2.listener-rule", "listener", "AWS never changes it"),
+    ("iam.instance-profile", "name", "a name is what it is found by"),
     ("iam.role", "boundary", "the sandbox has no permissions boundaries"),
     ("iam.role", "name", "a name is what it is found by"),
     ("logs.log-group", "name", "a name is what it is found by"),
     ("rds.instance", "apply_immediately", "says how Wharf changes, AWS does not keep it"),
     ("rds.instance", "iops", "the stack leaves it to AWS"),
     ("rds.instance", "throughput_mibs", "the stack leaves it to AWS"),
+    ("servicediscovery.service", "namespace", "AWS never changes it"),
     ("ssm.parameter", "name", "a name is what it is found by"),
     ("ssm.secret", "name", "a name is what it is found by"),
 ];
 
 /// Fields that are not the stack's and that no attribute reaches, and why.
-const UNREACHED_OF_OTHERS: &[(&str, &str, &str)] = &[("rds.instance", "identifier", "a name is what it is found by")];
+const UNREACHED_OF_OTHERS: &[(&str, &str, &str)] = &[
+    ("acm.issued-certificate", "records", "a certificate does not tell where its records stand"),
+    ("acm.issued-certificate", "zone", "a certificate does not tell where its records stand"),
+    ("elbv2.listener", "weights", "no stack forwards what no rule takes"),
+    ("rds.instance", "identifier", "a name is what it is found by"),
+];
 
 /// Kinds that nothing is changed of yet, each with the sandbox's name for it: their own tests change them, each field
 /// that they name, but nothing finds the attributes of an account that would change them. Every other kind is walked.
 const NOT_WALKED: &[(&str, &str)] = &[
-    ("acm.certificate", "acm.certificate"),
-    ("acm.issued-certificate", "acm.certificate"),
-    ("application-autoscaling.policy", "application-autoscaling.policy"),
-    ("application-autoscaling.target", "application-autoscaling.target"),
-    ("autoscaling.group", "autoscaling.group"),
-    ("autoscaling.size", "autoscaling.group"),
     ("cloudwatch.alarm", "monitoring.alarm"),
     ("cloudwatch.composite-alarm", "monitoring.composite-alarm"),
     ("cloudwatch.dashboard", "monitoring.dashboard"),
     ("dlm.policy", "dlm.policy"),
-    ("ec2.launch-template", "ec2.launch-template"),
-    ("ecs.capacity-provider", "ecs.capacity-provider"),
-    ("ecs.cluster", "ecs.cluster"),
-    ("ecs.cluster-capacity-providers", "ecs.cluster"),
-    ("ecs.service", "ecs.service"),
-    ("ecs.task-definition", "ecs.task-definition"),
-    ("elbv2.listener", "elasticloadbalancing.listener"),
-    ("elbv2.listener-rule", "elasticloadbalancing.rule"),
-    ("elbv2.load-balancer", "elasticloadbalancing.load-balancer"),
-    ("elbv2.target-group", "elasticloadbalancing.target-group"),
     ("events.rule", "events.rule"),
-    ("iam.instance-profile", "iam.instance-profile"),
     ("lambda.event-source-mapping", "lambda.event-source-mapping"),
     ("lambda.function", "lambda.function"),
     ("route53.record", "route53.record-set"),
     ("route53.zone", "route53.hosted-zone"),
     ("scheduler.group", "scheduler.group"),
     ("scheduler.schedule", "scheduler.schedule"),
-    ("servicediscovery.namespace", "servicediscovery.namespace"),
-    ("servicediscovery.service", "servicediscovery.service"),
     ("sns.subscription", "sns.subscription"),
     ("sns.topic", "sns.topic"),
     ("sqs.queue", "sqs.queue"),
@@ -158,6 +158,8 @@ fn still(value: &mut Json) {
         "LastModified",
         "RevisionId",
         "Alarms",
+        // Rollouts leave them as they are at their end.
+        "Weight",
         // A scaler's, which counts what a run starts.
         "DesiredCapacity",
         // Each change of a template is another version of it; what the one in force says is compared.
@@ -170,6 +172,8 @@ fn still(value: &mut Json) {
             let changes = |name: &str| {
                 NAMES.contains(&name) || ENDS.iter().any(|end| name.ends_with(end)) || fixed::is_bookkeeping(name)
             };
+            // A list that is not there is an empty one.
+            entries.retain(|_, value| !value.as_array().is_some_and(Vec::is_empty));
             entries.retain(|name, value| {
                 !changes(name) || (name == "_value" && value.as_str().is_some_and(|v| v.len() < 30))
             });

@@ -2,7 +2,7 @@
 
 mod acm;
 mod applicationautoscaling;
-mod autoscaling;
+pub(crate) mod autoscaling;
 pub(crate) mod deliver;
 mod dlm;
 mod document;

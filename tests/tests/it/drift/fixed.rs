@@ -96,23 +96,32 @@ pub(super) fn is_said_twice(resource: &Resource, path: &[Step]) -> bool {
     SAID_TWICE.contains(&(resource.kind, shown(path).as_str()))
 }
 
-/// Lists in which AWS has one entry, whatever it says.
-const ONE_ENTRY: &[(&str, &str)] = &[
-    // A template has a version at least, and one that is in force.
-    ("ec2.launch-template", "_versions"),
+/// Lists in which AWS has one entry at most.
+const AT_MOST_ONE: &[(&str, &str)] = &[
     // A cluster's tasks, and a service's, are placed by what the cluster has; here that is one provider.
     ("ecs.cluster", "defaultCapacityProviderStrategy"),
     ("ecs.service", "capacityProviderStrategy"),
+    ("iam.instance-profile", "_roles"),
+];
+
+/// Lists in which AWS has one entry, whatever it says.
+const JUST_ONE: &[(&str, &str)] = &[
+    // A template has a version at least, and one that is in force.
+    ("ec2.launch-template", "_versions"),
     // What is shown for further names stands elsewhere.
     ("elasticloadbalancing.listener", "Certificates"),
     ("elasticloadbalancing.listener", "DefaultActions"),
     ("elasticloadbalancing.rule", "Actions"),
-    ("iam.instance-profile", "_roles"),
 ];
 
-/// True for a list in which AWS has one entry.
-pub(super) fn has_one_entry(resource: &Resource, name: &str) -> bool {
-    ONE_ENTRY.contains(&(resource.kind, name))
+/// True for a list that can have one entry less.
+pub(super) fn can_lose(resource: &Resource, name: &str) -> bool {
+    !JUST_ONE.contains(&(resource.kind, name))
+}
+
+/// True for a list that can have one entry more.
+pub(super) fn can_gain(resource: &Resource, name: &str) -> bool {
+    can_lose(resource, name) && !AT_MOST_ONE.contains(&(resource.kind, name))
 }
 
 /// A name or an id is what a resource is found by, and some things AWS never changes: with another value it is

@@ -14,8 +14,10 @@ use super::{KEPT, Standing, still};
 const UPDATES: &[(&str, &str, i64)] = &[("rds.instance", "backup_days", 21), ("logs.log-group", "retention", 60)];
 
 /// What an update of something else gives another value, and why.
-const NOT_KEPT: &[(&str, &str, &str)] =
-    &[("rds.instance", "_masterUserPassword", "the password's parameter is described anew, which makes a new version")];
+const NOT_KEPT: &[(&str, &str, &str)] = &[
+    ("autoscaling.group", "_propagate.team", "a tag is written together with whether instances get it"),
+    ("rds.instance", "_masterUserPassword", "the password's parameter is described anew, which makes a new version"),
+];
 
 /// What Wharf sees of each resource, by kind and AWS's name for it.
 type Seen = BTreeMap<(&'static str, String), BTreeMap<String, Value>>;

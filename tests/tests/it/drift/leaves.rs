@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 use wharf_sandbox::{Resource, Sandbox};
 
-use super::fixed::{comes_and_goes, has_one_entry, is_bookkeeping, is_said_twice, is_setting, says_what_it_is};
+use super::fixed::{can_gain, can_lose, comes_and_goes, is_bookkeeping, is_said_twice, is_setting, says_what_it_is};
 use super::values::{Texts, is_id, numbers, others, stem};
 
 /// One change behind Wharf's back.
@@ -134,7 +134,8 @@ fn set(attributes: &mut Map<String, Value>, steps: &[Step], to: Option<Value>) {
         }
         return;
     };
-    let mut slot = attributes.get_mut(first).expect("the path was walked");
+    // A change made together with this one can have taken it away.
+    let Some(mut slot) = attributes.get_mut(first) else { return };
     for step in between {
         slot = match step {
             Step::Key(key) => &mut slot[key.as_str()],
@@ -200,6 +201,9 @@ fn of(resource: &Resource, texts: &Texts) -> Vec<Change> {
         walk(resource, texts, &mut vec![Step::Key(name.clone())], value, &mut changes);
     }
     let attribute = |name: &str| At::Attribute(vec![Step::Key(name.to_owned())]);
+    for (_, name, value) in instead().into_iter().filter(|(kind, ..)| *kind == resource.kind) {
+        changes.push(change(attribute(name), Some(value)));
+    }
     let none = |value: Option<&Value>| value.is_none_or(|value| value.as_array().is_some_and(Vec::is_empty));
     for (_, name, value) in not_there().into_iter().filter(|(kind, ..)| *kind == resource.kind) {
         if none(resource.attrs.get(name)) {
@@ -247,6 +251,13 @@ fn not_there() -> Vec<(&'static str, &'static str, Value)> {
     ]
 }
 
+/// Another sort of what the stack has.
+fn instead() -> Vec<(&'static str, &'static str, Value)> {
+    let group = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/somebodys/0123456789abcdef";
+    let groups = json!({ "TargetGroups": [{ "TargetGroupArn": group, "Weight": 1 }] });
+    vec![("elasticloadbalancing.listener", "DefaultActions", json!([{ "Type": "forward", "ForwardConfig": groups }]))]
+}
+
 /// Entries of lists of which the stack has none of this sort.
 fn further() -> Vec<(&'static str, &'static str, Value)> {
     let paths =
@@ -276,11 +287,12 @@ fn walk(resource: &Resource, texts: &Texts, path: &mut Vec<Step>, value: &Value,
         },
         Value::String(text) => others(&name, text, texts).into_iter().for_each(|other| to(path, other.into())),
         Value::Array(items) => {
-            if let Some((last, fewer)) = items.split_last().filter(|_| !has_one_entry(resource, &name)) {
+            if let Some((last, fewer)) = items.split_last().filter(|_| can_lose(resource, &name)) {
                 let all_or_none = name == "EnabledMetrics";
                 to(path, Value::Array(if all_or_none { Vec::new() } else { fewer.to_vec() }));
                 let another =
                     different(&name, last, texts).filter(|another| !items.iter().any(|item| same(item, another)));
+                let another = another.filter(|_| can_gain(resource, &name));
                 if let Some(another) = another {
                     to(path, Value::Array(items.iter().cloned().chain([another]).collect()));
                 }

@@ -88,7 +88,7 @@ fn on_timer(ctx: &mut Ctx<'_>, timer: &Timer) {
 }
 
 /// Lets a group look after itself soon.
-fn look_after(ctx: &mut Ctx<'_>, group: &str, within: Duration) {
+pub(crate) fn look_after(ctx: &mut Ctx<'_>, group: &str, within: Duration) {
     ctx.after(within, "autoscaling.group", group, "balance");
 }
 

@@ -40,7 +40,6 @@ fn foreign(aws: &Aws, query: &Query<AutoScalingGroup>, physical: &str) -> Option
 }
 
 fn inputs(group: &Sdk, wanted: Option<&AutoScalingGroup>, tags: tags::Tags) -> AutoScalingGroup {
-    let template = template_in_force(group);
     let list = |text: Option<&str>| -> Vec<String> {
         let mut all: Vec<_> = text.unwrap_or_default().split(',').map(str::to_owned).collect();
         all.retain(|one| !one.is_empty());
@@ -49,8 +48,8 @@ fn inputs(group: &Sdk, wanted: Option<&AutoScalingGroup>, tags: tags::Tags) -> A
     };
     let lifetime = group.max_instance_lifetime().filter(|seconds| *seconds > 0);
     AutoScalingGroup {
-        launch_template: Out::known(template.and_then(|t| t.launch_template_id()).unwrap_or_default()),
-        launch_template_version: Out::known(template.and_then(|t| t.version()).unwrap_or_default()),
+        launch_template: Out::known(of_template(group, LaunchTemplateSpecification::launch_template_id)),
+        launch_template_version: Out::known(of_template(group, LaunchTemplateSpecification::version)),
         subnets: list(group.vpc_zone_identifier()).into_iter().map(Out::known).collect(),
         health_checks: list(group.health_check_type()),
         health_check_grace: Seconds(group.health_check_grace_period().unwrap_or_default()),
@@ -69,19 +68,19 @@ fn inputs(group: &Sdk, wanted: Option<&AutoScalingGroup>, tags: tags::Tags) -> A
 /// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/understand-instance-refresh-default-values.html>
 const AS_AWS_DOES: Refresh = Refresh { min_healthy: 90, max_healthy: 100, warmup: Seconds(0) };
 
-/// The group's template, or the one that some of its instances still have: a change of it that did not come to its end
-/// is a difference, whatever the group itself says.
-fn template_in_force(group: &Sdk) -> Option<&LaunchTemplateSpecification> {
+/// What the group's template says, and what the one says that some of its instances still have: a change that did not
+/// come to its end is a difference, and so is a group that would launch others than it has.
+fn of_template(group: &Sdk, get: fn(&LaunchTemplateSpecification) -> Option<&str>) -> String {
     let own = group.launch_template();
-    let of_another = |member: &&Instance| {
-        let theirs = member.launch_template();
-        let same = |get: fn(&LaunchTemplateSpecification) -> Option<&str>| theirs.and_then(get) == own.and_then(get);
-        !(leaves(member) || same(|t| t.launch_template_id()) && same(|t| t.version()))
-    };
+    let says = own.and_then(get).unwrap_or_default();
+    let theirs = |member: &Instance| member.launch_template().and_then(get).unwrap_or_default().to_owned();
+    let stay = group.instances().iter().filter(|member| !leaves(member));
     // An image that is resolved at each launch would never match by its number.
     let numbered = own.and_then(|own| own.version()).is_some_and(|version| !version.starts_with('$'));
-    let outdated = group.instances().iter().find(of_another).filter(|_| numbered);
-    outdated.map_or(own, |member| member.launch_template())
+    match stay.map(theirs).find(|theirs| numbered && *theirs != says) {
+        Some(theirs) => format!("{says}, and {theirs} of some instances"),
+        None => says.to_owned(),
+    }
 }
 
 fn leaves(member: &Instance) -> bool {

@@ -182,11 +182,34 @@ async fn a_replacement_that_was_cut_short_shows_as_a_difference() {
         .edit("autoscaling.group", &made.physical, |group, _| group["LaunchTemplate"]["Version"] = version.into())
         .unwrap();
     let found = world.find::<AutoScalingGroup>(&made.id).await.unwrap();
-    let wanted = crate::aws::erased::to_fields(&group(&place)).unwrap();
-    let changes = wharf_engine::diff(AutoScalingGroup::RULES, &wanted, &found);
-    let fields: Vec<_> = changes.iter().map(|change| change.field.as_str()).collect();
-    assert_eq!(fields, ["launch_template_version"]);
+    assert_eq!(differing(&found, &place), ["launch_template_version"]);
     world.update(&found, &group(&place)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_would_launch_others_than_it_has_shows_as_a_difference() {
+    let world = World::calm().await;
+    let place = place(&world).await;
+    let made = filled(&world, &place).await;
+    let before = members(&world);
+    let larger = LaunchTemplate { instance_type: "m7g.xlarge".to_owned(), ..place.wanted.clone() };
+    let version = world.update(&place.template, &larger).await.outputs["version"].as_text().unwrap();
+    world
+        .sandbox
+        .edit("autoscaling.group", &made.physical, |group, _| group["LaunchTemplate"]["Version"] = version.into())
+        .unwrap();
+    let found = world.find::<AutoScalingGroup>(&made.id).await.unwrap();
+    assert_eq!(differing(&found, &place), ["launch_template_version"]);
+    let found = world.update(&found, &group(&place)).await;
+    assert_eq!(differing(&found, &place), Vec::<String>::new());
+    assert_eq!(members(&world), before);
+}
+
+/// The fields in which a group is not as this place wants it.
+fn differing(found: &Made, place: &Place) -> Vec<String> {
+    let wanted = crate::aws::erased::to_fields(&group(place)).unwrap();
+    let changes = wharf_engine::diff(AutoScalingGroup::RULES, &wanted, found);
+    changes.into_iter().map(|change| change.field).collect()
 }
 
 #[tokio::test(start_paused = true)]
