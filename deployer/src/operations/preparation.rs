@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_sdk_ecs::operation::list_tasks::ListTasksOutput;
 use aws_sdk_ecs::types::DesiredStatus;
 use wharf_on_image_push::cause;
-use wharf_on_image_push::one_off::{BY_HAND, group};
+use wharf_on_image_push::one_off::{BY_HAND, family, group};
 use wharf_on_image_push::record::Record;
 
 use super::one_off::{self, OneTask, Progress, Ran};
@@ -40,6 +40,7 @@ enum Stopped {
 pub(super) async fn alone(
     aws: &Aws,
     service: &str,
+    revision: &str,
     record: &Record,
     before: &BeforeDeploy<'_>,
     on_progress: &dyn Fn(&str),
@@ -53,7 +54,7 @@ pub(super) async fn alone(
         }
     });
     loop {
-        let Some(task) = others(aws, service, &known).await?.pop() else { return Ok(Ok(())) };
+        let Some(task) = others(aws, service, family(revision), &known).await?.pop() else { return Ok(Ok(())) };
         on_progress(&format!("waits until the command before an earlier rollout has ended: task {}", tasks::id(&task)));
         tokio::select! {
             () = &mut late => {
@@ -70,17 +71,18 @@ pub(super) async fn alone(
 }
 
 /// The tasks that run a command before a rollout of the service: those of deployments, and those that are known.
-async fn others(aws: &Aws, service: &str, known: &[String]) -> Result<Vec<String>, CallError> {
-    let mut arns = known.to_vec();
+async fn others(aws: &Aws, service: &str, family: &str, known: &[String]) -> Result<Vec<String>, CallError> {
+    const ACTION: &str = "ecs:ListTasks";
+    let list = |token| aws.ecs.list_tasks().cluster(&aws.scope.stack).set_next_token(token);
+    let page = |page: ListTasksOutput| (page.task_arns.unwrap_or_default(), page.next_token);
+    // Whoever asks for a name may ask for nothing else, and is told of the tasks that are to run.
+    // <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html#ECS-ListTasks-request-startedBy>
+    let running = |token| list(token).started_by(BY_HAND).send();
     // One that is being stopped is not over yet.
-    for status in [DesiredStatus::Running, DesiredStatus::Stopped] {
-        let send = |token| {
-            let list = aws.ecs.list_tasks().cluster(&aws.scope.stack).started_by(BY_HAND).set_next_token(token);
-            list.desired_status(status.clone()).send()
-        };
-        let page = |page: ListTasksOutput| (page.task_arns.unwrap_or_default(), page.next_token);
-        arns.extend(aws.pages("ecs:ListTasks", service, send, page).await?);
-    }
+    let stopped = |token| list(token).family(family).desired_status(DesiredStatus::Stopped).send();
+    let (running, stopped) =
+        futures::try_join!(aws.pages(ACTION, service, running, page), aws.pages(ACTION, service, stopped, page))?;
+    let arns = [known, &running, &stopped].concat();
     let group = group(service);
     let own =
         |task: &aws_sdk_ecs::types::Task| task.group() == Some(group.as_str()) && task.last_status() != Some("STOPPED");

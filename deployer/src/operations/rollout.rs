@@ -362,7 +362,8 @@ impl Driver<'_> {
         let aws = self.aws();
         let record = self.claim.as_ref().map_or_else(|| Record::new(service), |claim| claim.record.clone());
         let mut run = std::pin::pin!(async {
-            let alone = preparation::alone(&aws, service, &record, before, on_progress, interrupt.as_mut()).await?;
+            let alone =
+                preparation::alone(&aws, service, revision, &record, before, on_progress, interrupt.as_mut()).await?;
             match alone {
                 Ok(()) => preparation::run(&aws, service, revision, before, on_progress, interrupt).await,
                 Err(why) => Ok(Err(why)),

@@ -1,6 +1,7 @@
 //! A service of ECS: looked at, told what to run, and asked why it does not.
 
 use aws_sdk_ecs::Client;
+use aws_sdk_ecs::operation::list_tasks::builders::ListTasksFluentBuilder;
 use aws_sdk_ecs::types::{
     Deployment as SdkDeployment, DeploymentRolloutState, DesiredStatus, Service, ServiceDeployment,
     ServiceDeploymentBrief, ServiceDeploymentStatus, Task, TaskDefinitionField,
@@ -142,7 +143,8 @@ impl Ecs<'_> {
         let answer = match request.send().await.map_err(|error| CallError::of(RUN, &error)) {
             // The service has changed since somebody started it.
             Err(error) if error.is("IdempotentParameterMismatch") || error.is("ConflictException") => {
-                return self.started_by(task.started_by).await?.ok_or(error);
+                let known = self.started(task.started_by, task.revision).await?;
+                return known.into_iter().find_map(|task| task.task_arn).ok_or(error);
             }
             answer => answer?,
         };
@@ -158,33 +160,29 @@ impl Ecs<'_> {
     }
 
     /// The task in which a deployment by hand runs the command before it, if one has not ended.
-    pub(crate) async fn run_by_hand(&self) -> Result<Option<String>, CallError> {
+    pub(crate) async fn run_by_hand(&self, revision: &str) -> Result<Option<String>, CallError> {
         let group = one_off::group(self.service);
         let own = |task: &&Task| task.group() == Some(group.as_str()) && task.last_status() != Some("STOPPED");
-        // One that is being stopped is not over yet.
-        for status in [DesiredStatus::Running, DesiredStatus::Stopped] {
-            let arns = self.listed(one_off::BY_HAND, status).await?;
-            let tasks = if arns.is_empty() { Vec::new() } else { self.tasks(arns).await? };
-            if let Some(task) = tasks.iter().find(own) {
-                return Ok(task.task_arn().map(str::to_owned));
-            }
-        }
-        Ok(None)
+        let tasks = self.started(one_off::BY_HAND, revision).await?;
+        Ok(tasks.iter().find(own).and_then(|task| task.task_arn()).map(str::to_owned))
     }
 
-    async fn listed(&self, started_by: &str, status: DesiredStatus) -> Result<Vec<String>, CallError> {
-        let list = self.ecs.list_tasks().cluster(self.cluster).started_by(started_by).desired_status(status);
-        let answer = list.send().await.map_err(|error| CallError::of(LIST, &error))?;
-        Ok(answer.task_arns.unwrap_or_default())
-    }
-
-    async fn started_by(&self, started_by: &str) -> Result<Option<String>, CallError> {
-        for status in [DesiredStatus::Running, DesiredStatus::Stopped] {
-            if let Some(arn) = self.listed(started_by, status).await?.into_iter().next() {
-                return Ok(Some(arn));
-            }
+    /// The tasks of a revision's family that were started by this name: those that are to run, then those that are not
+    /// to run any more, of which some may be on their way down.
+    async fn started(&self, by: &str, revision: &str) -> Result<Vec<Task>, CallError> {
+        let list = || self.ecs.list_tasks().cluster(self.cluster);
+        // Whoever asks for the name may ask for nothing else, and is told of those that are to run.
+        // <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html#ECS-ListTasks-request-startedBy>
+        let stopped = list().family(one_off::family(revision)).desired_status(DesiredStatus::Stopped);
+        let (running, stopped) = tokio::join!(listed(list().started_by(by)), listed(stopped));
+        let arns = [running?, stopped?].concat();
+        let mut tasks = Vec::new();
+        // As many as AWS takes.
+        for some in arns.chunks(100) {
+            tasks.extend(self.tasks(some.to_vec()).await?);
         }
-        Ok(None)
+        tasks.retain(|task| task.started_by() == Some(by));
+        Ok(tasks)
     }
 
     /// How the task is that runs a command; where it failed, with the last lines of its log.
@@ -272,6 +270,15 @@ pub(crate) fn base(revision: &Revision) -> Option<Base> {
         repository: repository.to_owned(),
         digest: version.strip_prefix('@').map(str::to_owned),
     })
+}
+
+/// All that a list of tasks names.
+async fn listed(list: ListTasksFluentBuilder) -> Result<Vec<String>, CallError> {
+    let (mut arns, mut pages) = (Vec::new(), list.into_paginator().send());
+    while let Some(page) = pages.next().await {
+        arns.extend(page.map_err(|error| CallError::of(LIST, &error))?.task_arns.unwrap_or_default());
+    }
+    Ok(arns)
 }
 
 /// A service as the machine wants it.

@@ -210,7 +210,7 @@ impl<'a> Look<'a> {
     }
 
     async fn run_task(&mut self, revision: &str, token: &str) -> Result<Result<String, NotRun>, Broken> {
-        if let Some(other) = within("ecs:ListTasks", self.ecs().run_by_hand()).await?? {
+        if let Some(other) = within("ecs:ListTasks", self.ecs().run_by_hand(revision)).await?? {
             return Ok(Err(NotRun::NotAlone(other)));
         }
         self.fresh()?;

@@ -213,9 +213,15 @@ pub(super) fn list(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let service = input.opt_str("serviceName").map(|name| format!("{cluster}/{}", name_in(name)));
     let family = input.opt_str("family").map(str::to_owned);
     let started_by = input.opt_str("startedBy").map(str::to_owned);
-    let status = input.opt_str("desiredStatus").unwrap_or("RUNNING").to_owned();
+    let status = input.opt_str("desiredStatus").map(str::to_owned);
     let instance = input.opt_str("containerInstance").map(name_in);
-    let _ = input.opt_str("launchType");
+    let launch = input.opt_str("launchType").map(str::to_owned);
+    // <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html#ECS-ListTasks-request-startedBy>
+    let others = [&service, &family, &status, &instance, &launch];
+    if started_by.is_some() && others.iter().any(|filter| filter.is_some()) {
+        return Err(invalid("startedBy cannot be combined with any other filter."));
+    }
+    let status = status.unwrap_or_else(|| "RUNNING".to_owned());
     let all = ctx.visible(TASK).into_iter().filter(|task| {
         let group = name_in(task.text("taskDefinitionArn"));
         task.text("_cluster") == cluster
@@ -224,6 +230,7 @@ pub(super) fn list(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
             && family.as_deref().is_none_or(|family| group.split(':').next() == Some(family))
             && started_by.as_deref().is_none_or(|by| task.text("startedBy") == by)
             && instance.as_deref().is_none_or(|instance| name_in(task.text("containerInstanceArn")) == instance)
+            && launch.as_deref().is_none_or(|launch| task.text("launchType") == launch)
     });
     let all = all.map(|task| task.attrs["taskArn"].clone()).collect();
     arns(input, "taskArns", all)

@@ -289,3 +289,24 @@ async fn statistics_and_managed_tags_are_there_when_they_are_asked_for() {
     let tags = json!([{"key": "aws:ecs:clusterName", "value": "shop"}, {"key": "aws:ecs:serviceName", "value": "web"}]);
     assert_eq!(tasks["tasks"][0]["tags"], tags);
 }
+
+#[tokio::test(start_paused = true)]
+async fn tasks_are_listed_by_each_filter_and_by_who_started_them_alone() {
+    let stage = Stage::with_instances(2).await;
+    stage.done("CreateService", stage.service(&stage.define("v1"), json!({})));
+    stage.steady().await;
+    let listed = |more: Value| {
+        let mut asked = more;
+        asked["cluster"] = "shop".into();
+        stage.done("ListTasks", asked)["taskArns"].as_array().map(Vec::len)
+    };
+    assert_eq!((listed(json!({"launchType": "EC2"})), listed(json!({"launchType": "FARGATE"}))), (Some(2), Some(0)));
+    assert_eq!((listed(json!({"family": "web"})), listed(json!({"family": "worker"}))), (Some(2), Some(0)));
+    assert_eq!(listed(json!({"desiredStatus": "STOPPED"})), Some(0));
+    assert_eq!(listed(json!({"startedBy": "nobody"})), Some(0));
+    for other in ["family", "serviceName", "desiredStatus", "launchType"] {
+        let value = if other == "desiredStatus" { "RUNNING" } else { "web" };
+        let both = json!({"cluster": "shop", "startedBy": "nobody", other: value});
+        assert_eq!(stage.refused("ListTasks", both).0, "InvalidParameterException", "{other}");
+    }
+}
