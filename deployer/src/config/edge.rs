@@ -19,8 +19,8 @@ pub struct Edge {
     /// The Route 53 zone that `domain` lies in. The certificate is made and renewed by itself, and the names are kept
     /// in it.
     pub zone: Option<HostName>,
-    /// Whether the zone is made with the stack; the domain's registrar then has to be told its name servers. Otherwise
-    /// it must exist.
+    /// Whether the zone is made with the stack. The first apply says which servers the domain's registrar has to name,
+    /// and makes all that needs no certificate; the next one makes the rest. Otherwise the zone must exist.
     pub create_zone: bool,
     /// The ARN of a certificate in ACM, in the stack's region. Wharf makes one itself if this is not given.
     #[schemars(extend("format" = "certificate"))]

@@ -34,6 +34,7 @@ pub(super) fn protection(
         keep: i32::from(wanted.keep),
         copy_tags: true,
         tags_to_add: Tags::new(),
+        more: Vec::new(),
         tags: b.tags(),
     };
     b.add("protection.volumes", policy)

@@ -1,6 +1,7 @@
 //! What somebody changed behind Wharf's back: whatever the stack owns is told and mended, whatever it does not own is
 //! left as it is. The changes are found by walking the account, so the next kind is covered the day it is written.
 
+mod deeper;
 mod fixed;
 mod keep;
 mod leaves;
@@ -27,6 +28,9 @@ const UNREACHED: &[(&str, &str, &str)] = &[
     ("application-autoscaling.target", "service", "what it scales is what it is found by"),
     ("autoscaling.group", "refresh", "says how Wharf changes, AWS does not keep it"),
     ("autoscaling.size", "group", "it is a part of the group"),
+    ("cloudwatch.alarm", "name", "a name is what it is found by"),
+    ("cloudwatch.composite-alarm", "name", "a name is what it is found by"),
+    ("cloudwatch.dashboard", "name", "a name is what it is found by"),
     ("dynamodb.table", "partition_key", "AWS never changes it; the stack's own records could not be read"),
     ("dynamodb.table", "sort_key", "AWS never changes it; the stack's own records could not be read"),
     ("ec2.default-security-group", "egress", "it has no rules; the kind's own tests add one"),
@@ -37,14 +41,27 @@ const UNREACHED: &[(&str, &str, &str)] = &[
     ("ecs.service", "name", "a name is what it is found by"),
     ("elbv2.listener", "load_balancer", "AWS never changes it"),
     ("elbv2.listener-rule", "listener", "AWS never changes it"),
+    ("events.rule", "name", "a name is what it is found by"),
     ("iam.instance-profile", "name", "a name is what it is found by"),
     ("iam.role", "boundary", "the sandbox has no permissions boundaries"),
     ("iam.role", "name", "a name is what it is found by"),
+    ("lambda.function", "name", "a name is what it is found by"),
     ("logs.log-group", "name", "a name is what it is found by"),
     ("rds.instance", "apply_immediately", "says how Wharf changes, AWS does not keep it"),
     ("rds.instance", "iops", "the stack leaves it to AWS"),
     ("rds.instance", "throughput_mibs", "the stack leaves it to AWS"),
+    ("route53.record", "kind", "it is what it is found by"),
+    ("route53.record", "name", "a name is what it is found by"),
+    ("route53.record", "zone", "it is what it is found by"),
+    ("route53.zone", "name", "a name is what it is found by"),
+    ("scheduler.schedule", "group", "a schedule stays in its group"),
+    ("scheduler.schedule", "launch_type", "AWS takes none beside a strategy, which the stack has"),
     ("servicediscovery.service", "namespace", "AWS never changes it"),
+    ("sns.subscription", "endpoint", "it is what it is found by"),
+    ("sns.subscription", "protocol", "it is what it is found by"),
+    ("sns.subscription", "topic", "it is what it is found by"),
+    ("sns.topic", "name", "a name is what it is found by"),
+    ("sqs.queue", "name", "a name is what it is found by"),
     ("ssm.parameter", "name", "a name is what it is found by"),
     ("ssm.secret", "name", "a name is what it is found by"),
 ];
@@ -55,25 +72,6 @@ const UNREACHED_OF_OTHERS: &[(&str, &str, &str)] = &[
     ("acm.issued-certificate", "zone", "a certificate does not tell where its records stand"),
     ("elbv2.listener", "weights", "no stack forwards what no rule takes"),
     ("rds.instance", "identifier", "a name is what it is found by"),
-];
-
-/// Kinds that nothing is changed of yet, each with the sandbox's name for it: their own tests change them, each field
-/// that they name, but nothing finds the attributes of an account that would change them. Every other kind is walked.
-const NOT_WALKED: &[(&str, &str)] = &[
-    ("cloudwatch.alarm", "monitoring.alarm"),
-    ("cloudwatch.composite-alarm", "monitoring.composite-alarm"),
-    ("cloudwatch.dashboard", "monitoring.dashboard"),
-    ("dlm.policy", "dlm.policy"),
-    ("events.rule", "events.rule"),
-    ("lambda.event-source-mapping", "lambda.event-source-mapping"),
-    ("lambda.function", "lambda.function"),
-    ("route53.record", "route53.record-set"),
-    ("route53.zone", "route53.hosted-zone"),
-    ("scheduler.group", "scheduler.group"),
-    ("scheduler.schedule", "scheduler.schedule"),
-    ("sns.subscription", "sns.subscription"),
-    ("sns.topic", "sns.topic"),
-    ("sqs.queue", "sqs.queue"),
 ];
 
 /// A stack that stands, and what was seen of it then.
@@ -190,9 +188,7 @@ fn still(value: &mut Json) {
 impl Standing {
     fn changes(&self, seen: &mut BTreeSet<String>) -> Vec<Change> {
         let kind_of = |resource: &Resource| self.kinds.get(resource.tags.get("wharf:id")?).copied();
-        let walked = |change: &Change| NOT_WALKED.iter().all(|(_, kind)| *kind != change.kind);
-        let all = leaves::all(&self.world.sandbox, &kind_of, seen);
-        all.into_iter().filter(walked).collect()
+        leaves::all(&self.world.sandbox, &kind_of, seen)
     }
 
     /// A copy of the account with these changes made in it.
@@ -265,8 +261,20 @@ impl Standing {
         }
     }
 
+    /// The resource that a record is: the set beside it says so, in the form of a text, and the change may be of that one.
+    fn owner_of_record(&self, change: &Change) -> Option<String> {
+        let of = |id: &str| self.world.sandbox.resource(change.kind, id);
+        let (name, kind) = change.id.rsplit_once('|').filter(|_| change.kind == "route53.record-set")?;
+        let said = of(&format!("{name}._wharf-{}|TXT", kind.to_lowercase())).or_else(|| of(&change.id))?;
+        let said = said.attrs.get("ResourceRecords")?.to_string();
+        Some(said.split("id=").nth(1)?.split(' ').next()?.to_owned())
+    }
+
     /// The resource that a change is about, by its logical id where it has one: a rule is part of its group.
     fn whose(&self, change: &Change) -> String {
+        if let Some(id) = self.owner_of_record(change) {
+            return id;
+        }
         let sandbox = &self.world.sandbox;
         let changed = sandbox.resource(change.kind, &change.id);
         let rule = changed.as_ref().filter(|resource| resource.kind == "ec2.security-group-rule");
@@ -274,12 +282,6 @@ impl Standing {
             Some(rule) => sandbox.resource("ec2.security-group", rule.text("groupId")),
             None => changed,
         };
-        // What stands beside a record says whose that is, in the form of a text.
-        let records = owner.as_ref().and_then(|owner| owner.attrs.get("ResourceRecords")).map(Json::to_string);
-        let said = records.as_deref().and_then(|text| text.split("id=").nth(1)?.split(' ').next());
-        if let Some(said) = said.filter(|_| change.kind == "route53.record-set") {
-            return said.to_owned();
-        }
         let id = owner.as_ref().map_or(&change.id, |owner| &owner.id);
         owner.as_ref().and_then(|owner| owner.tags.get("wharf:id")).unwrap_or(id).clone()
     }
@@ -447,9 +449,7 @@ fn missed(
     reached: &BTreeSet<(String, String)>,
     excuses: &[(&str, &str, &str)],
 ) -> Vec<String> {
-    let is_walked = |kind: &str| NOT_WALKED.iter().all(|(left_out, _)| *left_out != kind);
-    let walked = wharf::aws::kinds().into_iter().filter(|kind| is_walked(kind.rules().kind));
-    let all = walked.flat_map(|kind| {
+    let all = wharf::aws::kinds().into_iter().flat_map(|kind| {
         let fields = kind.rules().fields.iter().filter(|field| owned(field.owner));
         fields.map(|field| (kind.rules().kind.to_owned(), field.name.to_owned())).collect::<Vec<_>>()
     });

@@ -295,7 +295,7 @@ impl Math {
     }
 
     fn observed(queries: &[MetricDataQuery]) -> Option<Self> {
-        let result = queries.iter().find(|query| query.return_data() == Some(true))?;
+        let result = queries.iter().find(|query| query.return_data() == Some(true) && query.id() == Some(RESULT))?;
         let metrics =
             queries.iter().filter_map(|query| Some((query.id()?.to_owned(), Metric::observed(query.metric_stat()?)?)));
         Some(Self {

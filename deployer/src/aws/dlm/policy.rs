@@ -15,7 +15,7 @@ use crate::aws::kind::{Changed, Found, Gone, Grant, Kind, Made, New, OF_THIS_STA
 use crate::aws::out::{Handle, Out};
 use crate::aws::tags::{self, Tags};
 
-/// A lifecycle policy with one schedule. Fast restore, copies to other regions and shares are never asked for.
+/// A lifecycle policy with one schedule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
     /// What it is for: letters, digits, spaces, `_` and `-`.
@@ -38,6 +38,8 @@ pub struct Policy {
     pub copy_tags: bool,
     /// Snapshots get these tags.
     pub tags_to_add: Tags,
+    /// What it does beyond that: a further schedule, copies to other regions, shares. None of it is ever asked for.
+    pub more: Vec<String>,
     /// The user's tags.
     pub tags: Tags,
 }
@@ -77,6 +79,7 @@ impl Kind for Policy {
             Field::new("keep"),
             Field::new("copy_tags"),
             Field::new("tags_to_add"),
+            Field::new("more"),
             Field::new("tags").owned_by(Owner::Shared),
         ],
         order: Order::CreateFirst,
@@ -251,6 +254,29 @@ fn inputs(policy: &LifecyclePolicy, tags: Tags) -> Policy {
         keep: schedule.and_then(Schedule::retain_rule).and_then(RetainRule::count).unwrap_or_default(),
         copy_tags: schedule.and_then(Schedule::copy_tags).unwrap_or_default(),
         tags_to_add: schedule.map(|schedule| from_sdk(schedule.tags_to_add())).unwrap_or_default(),
+        more: details.map(more).unwrap_or_default(),
         tags,
     }
+}
+
+/// What a policy does beyond one schedule that snapshots volumes where they are and keeps so many.
+fn more(details: &PolicyDetails) -> Vec<String> {
+    let further = details.schedules().iter().skip(1);
+    let further = further.map(|schedule| format!("schedule {}", schedule.name().unwrap_or_default()));
+    let Some(schedule) = details.schedules().first() else { return Vec::new() };
+    let rule = schedule.create_rule();
+    let places = details.resource_locations().iter().map(|place| place.as_str());
+    let places = places.chain(rule.and_then(CreateRule::location).map(|place| place.as_str()));
+    let elsewhere = places.filter(|place| *place != "CLOUD").map(|place| format!("in {place}"));
+    let rules = [
+        ("archive", schedule.archive_rule().is_some()),
+        ("copies to other regions", !schedule.cross_region_copy_rules().is_empty()),
+        ("fast restore", schedule.fast_restore_rule().is_some()),
+        ("kept by age", schedule.retain_rule().is_some_and(|rule| rule.interval_unit().is_some())),
+        ("made by a cron expression", rule.is_some_and(|rule| rule.cron_expression().is_some())),
+        ("shares", !schedule.share_rules().is_empty()),
+        ("variable tags", !schedule.variable_tags().is_empty()),
+    ];
+    let rules = rules.into_iter().filter(|(_, has)| *has).map(|(rule, _)| rule.to_owned());
+    further.chain(elsewhere).chain(rules).collect()
 }

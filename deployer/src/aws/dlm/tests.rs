@@ -34,6 +34,7 @@ async fn policy(world: &World) -> Policy {
         keep: 14,
         copy_tags: true,
         tags_to_add: Tags::from([("by".to_owned(), "dlm".to_owned())]),
+        more: Vec::new(),
         tags: Tags::from([("team".to_owned(), "a".to_owned())]),
     }
 }
@@ -58,6 +59,25 @@ async fn a_policy_lives_from_creation_to_deletion() {
     };
     let made = world.update(&made, &changed).await;
     world.delete::<Policy>(&made).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_somebody_gave_more_to_do_does_its_own_again() {
+    let world = World::calm().await;
+    let wanted = policy(&world).await;
+    let made = world.create("protection.volumes", &wanted).await;
+    let edit = |attrs: &mut serde_json::Map<String, serde_json::Value>, _: &mut Tags| {
+        let schedules = attrs["PolicyDetails"]["Schedules"].as_array_mut().unwrap();
+        let mut further = schedules[0].clone();
+        further["Name"] = "often".into();
+        schedules[0]["ShareRules"] = serde_json::json!([{ "TargetAccounts": ["210987654321"] }]);
+        schedules.push(further);
+    };
+    world.sandbox.edit("dlm.policy", &made.physical, edit).unwrap();
+    let found = world.find::<Policy>(&made.id).await.unwrap();
+    let more = ["schedule often", "shares"].map(wharf_engine::Value::text);
+    assert_eq!(found.inputs["more"], wharf_engine::Value::List(more.into()));
+    world.update(&found, &wanted).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,9 +6,9 @@
 
 use aws_sdk_scheduler::operation::get_schedule::GetScheduleOutput as Sdk;
 use aws_sdk_scheduler::types::{
-    AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, DeadLetterConfig, EcsParameters,
-    FlexibleTimeWindow, FlexibleTimeWindowMode, LaunchType, NetworkConfiguration, PropagateTags, RetryPolicy,
-    ScheduleState, Target,
+    ActionAfterCompletion, AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, DeadLetterConfig,
+    EcsParameters, FlexibleTimeWindow, FlexibleTimeWindowMode, LaunchType, NetworkConfiguration, PropagateTags,
+    RetryPolicy, ScheduleState, Target,
 };
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,8 @@ pub struct Schedule {
     pub timezone: String,
     /// Whether it runs at all.
     pub enabled: bool,
+    /// Whether it stays: no date begins or ends it, and AWS does not delete it after its last time.
+    pub stays: bool,
     /// Up to how many minutes later it may run, so that not all runs at once.
     pub window_minutes: Option<i32>,
     /// What it is for.
@@ -96,6 +98,7 @@ impl Schedule {
             expression: expression.to_owned(),
             timezone: "UTC".to_owned(),
             enabled: true,
+            stays: true,
             window_minutes: None,
             description: String::new(),
             role,
@@ -138,6 +141,7 @@ impl Kind for Schedule {
             Field::new("expression"),
             Field::new("timezone"),
             Field::new("enabled"),
+            Field::new("stays"),
             Field::new("window_minutes"),
             Field::new("description"),
             Field::new("role"),
@@ -344,6 +348,7 @@ fn observe(id: LogicalId, group: &str, schedule: &Sdk) -> Found<Schedule> {
         expression: schedule.schedule_expression().unwrap_or_default().to_owned(),
         timezone: schedule.schedule_expression_timezone().unwrap_or("UTC").to_owned(),
         enabled: schedule.state() == Some(&ScheduleState::Enabled),
+        stays: stays(schedule),
         window_minutes: schedule.flexible_time_window().and_then(|window| window.maximum_window_in_minutes()),
         description: schedule.description().unwrap_or_default().to_owned(),
         role: Out::known(target.map(Target::role_arn).unwrap_or_default()),
@@ -372,6 +377,11 @@ fn observe(id: LogicalId, group: &str, schedule: &Sdk) -> Found<Schedule> {
         outputs: outputs(schedule.arn().unwrap_or_default()),
         blockers: Default::default(),
     }
+}
+
+fn stays(schedule: &Sdk) -> bool {
+    let deleted = schedule.action_after_completion() == Some(&ActionAfterCompletion::Delete);
+    !deleted && schedule.start_date().is_none() && schedule.end_date().is_none()
 }
 
 fn message(target: &Target) -> Message {

@@ -31,6 +31,7 @@ async fn schedule(world: &World) -> Schedule {
         expression: "rate(1 hour)".to_owned(),
         timezone: "UTC".to_owned(),
         enabled: true,
+        stays: true,
         window_minutes: None,
         description: "reports".to_owned(),
         role: out(&role, "arn"),

@@ -26,6 +26,7 @@ impl One<'_> {
             expression: self.wanted.schedule.clone().unwrap_or_default(),
             timezone: self.wanted.time_zone.clone(),
             enabled: true,
+            stays: true,
             window_minutes: None,
             description: format!("runs {}", self.name),
             role: role.arn(),

@@ -49,6 +49,16 @@ pub(super) fn is_bookkeeping(name: &str) -> bool {
         "lastmodified",
         "lastmodifieddate",
         "lastmodifieduser",
+        "lastmodificationdate",
+        "datemodified",
+        "statusmessage",
+        "statetransitionreason",
+        "timestamp",
+        "$epoch",
+        "_changedat",
+        // What AWS gives each state of a function, and the version of the runtime that it chose.
+        "revisionid",
+        "runtimeversionarn",
         "_key",
         // What a function, a listener and a cluster were asked for, and what they are doing about it.
         "_request",
@@ -58,6 +68,10 @@ pub(super) fn is_bookkeeping(name: &str) -> bool {
         "_cluster",
         "_defaultrule",
         "_delegated",
+        "_initial",
+        "_enabled",
+        "_bootstrap",
+        "_servers",
         "_generation",
         "_listener",
         "_target",
@@ -76,7 +90,11 @@ pub(super) fn is_bookkeeping(name: &str) -> bool {
 /// Settings that are called like a state.
 const SETTINGS: &[(&str, &str)] = &[
     ("application-autoscaling.target", "SuspendedState"),
+    ("dlm.policy", "State"),
     ("ecs.capacity-provider", "autoScalingGroupProvider.managedScaling.status"),
+    ("events.rule", "State"),
+    ("lambda.event-source-mapping", "State"),
+    ("scheduler.schedule", "State"),
 ];
 
 /// True for a setting that is called like a state.
@@ -108,6 +126,8 @@ const AT_MOST_ONE: &[(&str, &str)] = &[
 const JUST_ONE: &[(&str, &str)] = &[
     // A template has a version at least, and one that is in force.
     ("ec2.launch-template", "_versions"),
+    ("dlm.policy", "ResourceLocations"),
+    ("dlm.policy", "Times"),
     // What is shown for further names stands elsewhere.
     ("elasticloadbalancing.listener", "Certificates"),
     ("elasticloadbalancing.listener", "DefaultActions"),
@@ -143,6 +163,12 @@ pub(super) fn says_what_it_is(resource: &Resource, name: &str, value: &Value) ->
         // The zones of its subnets, and the name of its template.
         ("autoscaling.group", "AvailabilityZones"),
         ("autoscaling.group", "LaunchTemplateName"),
+        ("dlm.policy", "DefaultPolicy"),
+        ("dlm.policy", "PolicyLanguage"),
+        ("dlm.policy", "PolicyType"),
+        ("dlm.policy", "ResourceTypes"),
+        // AWS knows hours alone between snapshots.
+        ("dlm.policy", "IntervalUnit"),
         ("dynamodb.table", "AttributeDefinitions"),
         ("dynamodb.table", "KeySchema"),
         ("ecs.capacity-provider", "_attached"),
@@ -174,15 +200,32 @@ pub(super) fn says_what_it_is(resource: &Resource, name: &str, value: &Value) ->
         ("elasticloadbalancing.rule", "IsDefault"),
         ("elasticloadbalancing.rule", "Type"),
         ("elasticloadbalancing.target-group", "TargetGroupName"),
+        ("events.rule", "EventBusName"),
         ("iam.role", "Path"),
         ("kms.alias", "AliasArn"),
         ("kms.key", "KeySpec"),
         ("kms.key", "EncryptionAlgorithms"),
+        ("lambda.function", "CodeSize"),
+        ("lambda.function", "FunctionArn"),
+        ("lambda.function", "PackageType"),
+        ("lambda.function", "Version"),
         // Where a database listens follows from its name and its port.
         ("rds.instance", "Address"),
         ("rds.instance", "Engine"),
         // A subnet's zone.
         ("rds.subnet-group", "Name"),
+        ("route53.hosted-zone", "CallerReference"),
+        ("route53.hosted-zone", "Name"),
+        ("route53.hosted-zone", "PrivateZone"),
+        ("route53.record-set", "Name"),
+        ("route53.record-set", "Type"),
+        ("scheduler.schedule", "GroupName"),
+        // It changes with the length of the window.
+        ("scheduler.schedule", "Mode"),
+        ("scheduler.schedule", "Name"),
+        ("sns.subscription", "Endpoint"),
+        ("sns.subscription", "Protocol"),
+        ("sns.subscription", "TopicArn"),
         ("ssm.parameter", "ARN"),
         ("ssm.parameter", "Type"),
         ("ssm.parameter", "Version"),
@@ -196,8 +239,11 @@ pub(super) fn says_what_it_is(resource: &Resource, name: &str, value: &Value) ->
     if attached || NEVER_CHANGES.contains(&(resource.kind, name)) {
         return true;
     }
+    // They are called after the function, and are others.
+    let called_alike = resource.kind == "lambda.function" && matches!(name, "LogGroup" | "Role");
     let Value::String(text) = value else { return false };
     let (id, arn) = (&resource.id, text.split_once(":*").map_or(text.as_str(), |(arn, _)| arn));
     // The route inside a VPC is AWS's.
-    text == "local" || text == id || arn.ends_with(&format!("/{id}")) || arn.ends_with(&format!(":{id}"))
+    !called_alike
+        && (text == "local" || text == id || arn.ends_with(&format!("/{id}")) || arn.ends_with(&format!(":{id}")))
 }

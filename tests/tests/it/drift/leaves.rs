@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 use wharf_sandbox::{Resource, Sandbox};
 
+use super::deeper;
 use super::fixed::{can_gain, can_lose, comes_and_goes, is_bookkeeping, is_said_twice, is_setting, says_what_it_is};
 use super::values::{Texts, is_id, numbers, others, stem};
 
@@ -72,6 +73,12 @@ impl Change {
             let state = if self.to == Some(Value::Bool(true)) { "Enabled" } else { "Disabled" };
             let edited = sandbox.edit(self.kind, &self.id, |attributes, _| {
                 attributes.insert("KeyState".to_owned(), state.into());
+            });
+            edited.unwrap_or_else(|error| panic!("{self:?}: {error}"));
+        }
+        if (self.kind, self.path().as_str()) == ("lambda.event-source-mapping", "State") {
+            let edited = sandbox.edit(self.kind, &self.id, |attributes, _| {
+                attributes.insert("_enabled".to_owned(), false.into());
             });
             edited.unwrap_or_else(|error| panic!("{self:?}: {error}"));
         }
@@ -164,7 +171,7 @@ pub(super) fn all(
             resource.kind,
             kind_of(resource),
             resource.aws_made,
-            rule_of(resource, &resources)
+            sort_of(resource, &resources)
         );
         let mut here = BTreeSet::new();
         for change in of(resource, &texts) {
@@ -184,14 +191,25 @@ pub(super) fn all(
     changes
 }
 
-/// Rules of a group that is not the stack's differ from those of one that is.
-fn rule_of(resource: &Resource, all: &[Resource]) -> String {
-    if resource.kind != "ec2.security-group-rule" {
-        return String::new();
+/// What resources of one kind differ in that are read differently: rules of a group that is the stack's or is not,
+/// records of each type, schedules that run a task or do not, subscriptions of each protocol.
+fn sort_of(resource: &Resource, all: &[Resource]) -> String {
+    match resource.kind {
+        "ec2.security-group-rule" => {
+            let group = all.iter().find(|group| group.id == resource.text("groupId"));
+            let ours = group.is_some_and(|group| group.tags.contains_key("wharf:id"));
+            format!("{ours} {} {}", resource.flag("isEgress"), resource.attrs.contains_key("referencedGroupInfo"))
+        }
+        "route53.record-set" => resource.text("Type").to_owned(),
+        "scheduler.schedule" => resource
+            .attrs
+            .get("Target")
+            .map(|target| !target["EcsParameters"].is_null())
+            .unwrap_or_default()
+            .to_string(),
+        "sns.subscription" => resource.text("Protocol").to_owned(),
+        _ => String::new(),
     }
-    let group = all.iter().find(|group| group.id == resource.text("groupId"));
-    let ours = group.is_some_and(|group| group.tags.contains_key("wharf:id"));
-    format!("{ours} {} {}", resource.flag("isEgress"), resource.attrs.contains_key("referencedGroupInfo"))
 }
 
 fn of(resource: &Resource, texts: &Texts) -> Vec<Change> {
@@ -215,6 +233,11 @@ fn of(resource: &Resource, texts: &Texts) -> Vec<Change> {
             let more = entries.iter().cloned().chain([entry]).collect();
             changes.push(change(attribute(name), Some(Value::Array(more))));
         }
+    }
+    changes.extend(deeper::of(resource));
+    // The reference of a zone says whose it is, too: it stays the stack's.
+    if resource.kind == "route53.hosted-zone" && resource.tags.contains_key("wharf:stack") {
+        changes.push(change(At::Tag("wharf:stack".to_owned()), None));
     }
     // Whose it is, three tags say: with another value it is somebody else's.
     if resource.tags.contains_key("wharf:id") {
@@ -240,9 +263,16 @@ fn not_there() -> Vec<(&'static str, &'static str, Value)> {
     let open = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"ecr:ListImages"}]}"#;
     let key = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000";
     let certificate = "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000";
+    let topic = "arn:aws:sns:us-east-1:123456789012:somebodys";
+    let everyone = json!({ "Sid": "all", "Effect": "Allow", "Principal": "*", "Action": "lambda:InvokeFunction" });
     let excluded = json!([{ "filterType": "WILDCARD", "filter": "dev-*" }]);
     vec![
         ("autoscaling.group", "MaxInstanceLifetime", json!(604_800)),
+        ("monitoring.alarm", "InsufficientDataActions", json!([topic])),
+        ("monitoring.composite-alarm", "InsufficientDataActions", json!([topic])),
+        ("lambda.function", "_policy", json!([everyone])),
+        ("scheduler.schedule", "EndDate", json!(1_893_456_000.5)),
+        ("scheduler.schedule", "KmsKeyArn", key.into()),
         ("dynamodb.table", "SSEDescription", json!({ "Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": key })),
         ("ecr.repository", "_policy", open.into()),
         ("ecr.repository", "imageTagMutabilityExclusionFilters", excluded),

@@ -46,6 +46,9 @@ pub(super) fn numbers(name: &str, number: i64) -> Vec<i64> {
         // A range of ports stays one.
         ("fromPort", _) => vec![number - 1],
         ("toPort", _) => vec![number + 1],
+        // The hours between two snapshots.
+        ("Interval", 24) => vec![12],
+        ("Interval", 0) => Vec::new(),
         // Nothing is fewer than none.
         (_, 0) => vec![1],
         _ => vec![number + 1, number - 1],
@@ -128,6 +131,13 @@ const CHOICES: &[(&str, &str)] = &[
 
 /// The same, of texts that mean something else elsewhere.
 const CHOICES_OF: &[(&str, &str, &str)] = &[
+    ("ActionAfterCompletion", "NONE", "DELETE"),
+    ("ApplyOn", "None", "PublishedVersions"),
+    ("Location", "CLOUD", "LOCAL_ZONE"),
+    ("LogFormat", "JSON", "Text"),
+    ("Mode", "PassThrough", "Active"),
+    ("ResourceLocations", "CLOUD", "LOCAL_ZONE"),
+    ("State", "Enabled", "Disabled"),
     ("HealthCheckType", "EC2", "EC2,ELB"),
     ("Mode", "off", "passthrough"),
     ("requiresCompatibilities", "EC2", "FARGATE"),
@@ -151,8 +161,15 @@ pub(super) fn others(name: &str, text: &str, texts: &Texts) -> Vec<String> {
     if matches!((name, text), ("ipProtocol", "-1") | ("vpcEndpointType", _)) && text != "Gateway" {
         return Vec::new();
     }
+    // A task of a schedule has its definition's tags, or none.
+    if (name, text) == ("PropagateTags", "TASK_DEFINITION") {
+        return Vec::new();
+    }
     if name == "AlarmRule" {
-        return text.rsplit_once(" OR ").map(|(rest, _)| format!("{rest})")).into_iter().collect();
+        let fewer = text.rsplit_once(" OR ").map(|(rest, _)| format!("{rest})"));
+        let named = text.split('"').nth(1);
+        let unless = named.filter(|_| text.ends_with("))")).map(|name| format!("{text} AND NOT ALARM(\"{name}\")"));
+        return fewer.into_iter().chain(unless).collect();
     }
     if text.len() >= 19 && (text.ends_with('Z') || text.ends_with("+0000")) && text.contains('T') {
         return vec![text.replacen("20", "19", 1)];

@@ -125,6 +125,9 @@ pub(super) fn remove(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     let revision = ctx.account.rng.uuid();
     ctx.update(FUNCTION, &function.id, |function| {
         function.list_mut("_policy").retain(|known| known["Sid"] != *id);
+        if function.items("_policy").is_empty() {
+            function.attrs.remove("_policy");
+        }
         function.set("RevisionId", revision);
     });
     Ok(nothing())
