@@ -32,6 +32,24 @@ fn every_instance_belongs_to_the_provider_and_a_worker_settles() {
 }
 
 #[test]
+fn a_group_of_instances_that_somebody_deleted_comes_back_with_its_provider_and_the_service_runs_again() {
+    in_virtual_time(async {
+        let (stage, digest) = Stage::running(config(WORKER)).await;
+        let session = stage.session("by hand").await;
+        let groups = stage.of_kind("autoscaling.group");
+        let [group] = groups.as_slice() else { panic!("{groups:?}") };
+        let delete = || session.aws.autoscaling.delete_auto_scaling_group().auto_scaling_group_name(&group.id);
+        let send = || delete().force_delete(true).send();
+        session.aws.call("autoscaling:DeleteAutoScalingGroup", &group.id, send).await.expect("it goes");
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        assert_eq!(stage.tasks(&digest), 0);
+        stage.apply().await;
+        stage.plan_is_empty().await;
+        assert_eq!(stage.tasks(&digest), 2);
+    });
+}
+
+#[test]
 fn instances_that_belong_to_no_provider_are_named_at_once() {
     in_virtual_time(async {
         let stage = Stage::new(config(WORKER)).await;

@@ -7,6 +7,8 @@ pub(super) mod tagging;
 pub(super) mod tests;
 pub(super) mod write;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use wharf_engine::{Class, Compare, Estimate, Field, Order, Outputs, Owner, Rules};
 
@@ -62,6 +64,12 @@ pub struct Refresh {
     pub max_healthy: i32,
     /// How long after its start a new one counts.
     pub warmup: Seconds,
+}
+
+/// The ARNs of all groups of the account.
+pub(in crate::aws) async fn arns(aws: &Aws) -> Result<BTreeSet<String>, CallError> {
+    let groups = write::describe(aws, None).await?;
+    Ok(groups.into_iter().filter_map(|group| group.auto_scaling_group_arn).collect())
 }
 
 /// Marks the name of an Auto Scaling group.

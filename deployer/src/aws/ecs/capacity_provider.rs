@@ -7,9 +7,10 @@ use aws_sdk_ecs::types::{
     ManagedTerminationProtection,
 };
 use serde::{Deserialize, Serialize};
-use wharf_engine::{Class, Estimate, Field, Health, Order, Outputs, Owner, Rules, Value};
+use wharf_engine::{Class, Estimate, Field, Health, Identity, Order, Outputs, Owner, Rules, Value};
 
 use super::tagging;
+use crate::aws::autoscaling::group;
 use crate::aws::call::{Aws, CallError};
 use crate::aws::kind::{Changed, Found, Gone, Grant, Kind, Made, New, OF_THIS_STACK, Query, TAGGED_WITH_THIS_STACK};
 use crate::aws::out::{Handle, Out, Text};
@@ -94,14 +95,22 @@ impl Kind for CapacityProvider {
             Err(error) if error.class == Class::Missing => Vec::new(),
             all => all?,
         };
-        Ok(all.iter().filter_map(|provider| observe(aws, provider)).collect())
+        let mut found: Vec<_> = all.iter().filter_map(|provider| observe(aws, provider)).collect();
+        if query.only.is_none() && !found.is_empty() {
+            let groups = group::arns(aws).await?;
+            // One whose group is gone was made of what is still wanted, and yet another one has to come before it goes.
+            let gone = |one: &&mut Found<Self>| !one.inputs.group.get().is_ok_and(|group| groups.contains(group));
+            found.iter_mut().filter(gone).for_each(|one| one.identity = Identity::Ours(None));
+        }
+        Ok(found)
     }
 
     async fn create(&self, aws: &Aws, new: &New<'_>) -> Result<Made, CallError> {
         const ACTION: &str = "ecs:CreateCapacityProvider";
-        let name = format!("{}-{}", new.name(), new.generation);
+        let group = self.group.get()?;
+        let name = name(new, group);
         let group = AutoScalingGroupProvider::builder()
-            .auto_scaling_group_arn(self.group.get()?)
+            .auto_scaling_group_arn(group)
             .managed_scaling(self.scaling())
             .managed_termination_protection(self.protection())
             .managed_draining(self.draining())
@@ -148,7 +157,7 @@ impl Kind for CapacityProvider {
         const CHANGE: &[&str] =
             &["ecs:UpdateCapacityProvider", "ecs:DeleteCapacityProvider", "ecs:TagResource", "ecs:UntagResource"];
         vec![
-            Grant::read(&["ecs:DescribeCapacityProviders"]),
+            Grant::read(&["autoscaling:DescribeAutoScalingGroups", "ecs:DescribeCapacityProviders"]),
             Grant::write(&["ecs:CreateCapacityProvider", "ecs:TagResource"], PROVIDER).when(TAGGED_WITH_THIS_STACK),
             Grant::write(CHANGE, PROVIDER).when(OF_THIS_STACK),
             // ECS marks the group as its own (`AmazonECSManaged`) with the caller's permission.
@@ -180,6 +189,12 @@ impl CapacityProvider {
     fn draining(&self) -> ManagedDraining {
         if self.managed_draining { ManagedDraining::Enabled } else { ManagedDraining::Disabled }
     }
+}
+
+/// A group that comes in the place of one of its name has another id in its ARN, and its provider another name.
+fn name(new: &New<'_>, group: &str) -> String {
+    let id = group.split(':').nth(6).and_then(|id| id.split('-').next()).unwrap_or_default();
+    format!("{}-{}-{id}", new.name(), new.generation)
 }
 
 fn observe(aws: &Aws, provider: &Sdk) -> Option<Found<CapacityProvider>> {

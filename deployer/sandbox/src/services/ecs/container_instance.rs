@@ -100,13 +100,12 @@ fn join(ctx: &mut Ctx<'_>, id: &str) {
 /// belongs to none, and stays so.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/asg-capacity-providers.html>
 fn provider_of(ctx: &Ctx<'_>, machine: &Resource, cluster: &str) -> Option<String> {
-    let group = machine.tags.get("aws:autoscaling:groupName")?;
+    // A group of the same name that is gone had another ARN.
+    let group = ctx.get("autoscaling.group", machine.tags.get("aws:autoscaling:groupName")?)?;
     let cluster = active_cluster(ctx, cluster).ok()?;
     let gives = |provider: &Resource| {
         provider.text("status") == "ACTIVE"
-            && provider.attrs["autoScalingGroupProvider"]["autoScalingGroupArn"]
-                .as_str()
-                .is_some_and(|arn| name_in(arn) == *group)
+            && provider.attrs["autoScalingGroupProvider"]["autoScalingGroupArn"] == group.text("AutoScalingGroupARN")
             && cluster::is_attached(&cluster, &provider.id)
     };
     ctx.those(PROVIDER, gives).first().map(|provider| provider.id.clone())
