@@ -41,6 +41,7 @@ const UNREACHED: &[(&str, &str, &str)] = &[
     ("ecs.service", "name", "a name is what it is found by"),
     ("elbv2.listener", "load_balancer", "AWS never changes it"),
     ("elbv2.listener-rule", "listener", "AWS never changes it"),
+    ("elbv2.target-group", "protocol", "AWS never changes it"),
     ("events.rule", "name", "a name is what it is found by"),
     ("iam.instance-profile", "name", "a name is what it is found by"),
     ("iam.role", "boundary", "the sandbox has no permissions boundaries"),

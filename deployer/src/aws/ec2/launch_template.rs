@@ -36,7 +36,7 @@ pub struct LaunchTemplate {
     pub root: RootVolume,
     /// How far the instance's metadata, and with them its role's credentials, go: with one hop, not into a container's
     /// bridged network. They are only for who has a session token (IMDSv2), which a request forged through an
-    /// application does not have; where that is found off, this is found to be 0.
+    /// application does not have; where that is found off, or all of it is, this is found to be 0.
     /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html>
     pub metadata_hops: i32,
     /// Metrics of each instance once a minute instead of every five.

@@ -92,9 +92,12 @@ impl Kind for Cluster {
     }
 
     async fn update(&self, aws: &Aws, now: &Found<Self>, changed: &Changed) -> Result<Option<Outputs>, CallError> {
-        if changed.any(&["container_insights", "exec_key", "exec_log_group", "exec_log_encrypted"]) {
-            let update = aws.ecs.update_cluster().cluster(&now.physical).settings(self.insights());
-            let update = update.configuration(self.configuration()?);
+        let exec = changed.any(&["exec_key", "exec_log_group", "exec_log_encrypted"]);
+        let insights = changed.has("container_insights");
+        if exec || insights {
+            let update = aws.ecs.update_cluster().cluster(&now.physical);
+            let update = update.set_settings(insights.then(|| vec![self.insights()]));
+            let update = update.set_configuration(exec.then(|| self.configuration()).transpose()?);
             aws.call("ecs:UpdateCluster", &now.physical, || update.clone().send()).await?;
         }
         if changed.has("tags") {
@@ -171,11 +174,13 @@ fn observe(aws: &Aws, query: &Query<Cluster>, cluster: &Sdk) -> Option<Found<Clu
     let (id, identity) = tags::read(&aws.scope.stack, &all).or_else(foreign)?;
     let exec = cluster.configuration().and_then(ClusterConfiguration::execute_command_configuration);
     let logs = exec.and_then(ExecuteCommandConfiguration::log_configuration);
+    // The place counts only where sessions are sent there.
+    let sent = exec.and_then(ExecuteCommandConfiguration::logging) == Some(&ExecuteCommandLogging::Override);
     let insights = cluster.settings().iter().find(|one| one.name() == Some(&ClusterSettingName::ContainerInsights));
     let inputs = Cluster {
         container_insights: insights.and_then(|setting| setting.value()).unwrap_or("disabled").to_owned(),
         exec_key: exec.and_then(ExecuteCommandConfiguration::kms_key_id).map(Out::known),
-        exec_log_group: logs.and_then(|logs| logs.cloud_watch_log_group_name()).map(Out::known),
+        exec_log_group: logs.filter(|_| sent).and_then(|logs| logs.cloud_watch_log_group_name()).map(Out::known),
         exec_log_encrypted: logs.is_some_and(|logs| logs.cloud_watch_encryption_enabled()),
         tags: tags::user(&all),
     };

@@ -117,6 +117,9 @@ impl Handle<TargetGroup> {
     }
 }
 
+/// Health checks ask the port that the traffic goes to.
+const TRAFFIC_PORT: &str = "traffic-port";
+
 impl Kind for TargetGroup {
     const RULES: &'static Rules = &Rules {
         kind: "elbv2.target-group",
@@ -169,6 +172,7 @@ impl Kind for TargetGroup {
             .protocol_version(attributes::spelled(self.version))
             .target_type(TargetTypeEnum::Ip)
             .health_check_protocol(protocol)
+            .health_check_port(TRAFFIC_PORT)
             .health_check_path(&health.path)
             .matcher(self.matcher())
             .health_check_interval_seconds(health.interval.0)
@@ -187,10 +191,13 @@ impl Kind for TargetGroup {
         let arn = &now.physical;
         if changed.has("health") {
             let health = &self.health;
+            let protocol = ProtocolEnum::from(attributes::spelled(self.protocol).as_str());
             let call = aws
                 .elb
                 .modify_target_group()
                 .target_group_arn(arn)
+                .health_check_protocol(protocol)
+                .health_check_port(TRAFFIC_PORT)
                 .health_check_path(&health.path)
                 .matcher(self.matcher())
                 .health_check_interval_seconds(health.interval.0)
@@ -309,7 +316,7 @@ fn inputs(group: &Sdk, attributes: &Attributes, tags: Tags) -> TargetGroup {
         protocol: attributes::word(&said, "protocol", Protocol::Http),
         version: attributes::word(&said, "version", Version::Http1),
         health: HealthCheck {
-            path: group.health_check_path().unwrap_or_default().to_owned(),
+            path: asked(group),
             codes,
             interval: Seconds(group.health_check_interval_seconds().unwrap_or_default()),
             timeout: Seconds(group.health_check_timeout_seconds().unwrap_or_default()),
@@ -321,6 +328,22 @@ fn inputs(group: &Sdk, attributes: &Attributes, tags: Tags) -> TargetGroup {
         algorithm: attributes::word(attributes, "load_balancing.algorithm.type", Algorithm::RoundRobin),
         sticky: sticky.then(|| seconds("stickiness.lb_cookie.duration_seconds", 86_400)),
         tags,
+    }
+}
+
+/// The path that is asked, with protocol and port before it where somebody set others than the traffic's: no path that
+/// a stack wants looks so.
+fn asked(group: &Sdk) -> String {
+    let path = group.health_check_path().unwrap_or_default();
+    let protocol = group.health_check_protocol().filter(|asked| Some(*asked) != group.protocol());
+    let port = group.health_check_port().filter(|port| *port != TRAFFIC_PORT);
+    match (protocol, port) {
+        (None, None) => path.to_owned(),
+        _ => format!(
+            "{}:{}{path}",
+            protocol.or(group.protocol()).map_or("", ProtocolEnum::as_str),
+            port.unwrap_or(TRAFFIC_PORT)
+        ),
     }
 }
 

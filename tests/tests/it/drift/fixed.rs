@@ -199,6 +199,7 @@ pub(super) fn says_what_it_is(resource: &Resource, name: &str, value: &Value) ->
         ("elasticloadbalancing.load-balancer", "ZoneName"),
         ("elasticloadbalancing.rule", "IsDefault"),
         ("elasticloadbalancing.rule", "Type"),
+        ("elasticloadbalancing.target-group", "Protocol"),
         ("elasticloadbalancing.target-group", "TargetGroupName"),
         ("events.rule", "EventBusName"),
         ("iam.role", "Path"),

@@ -11,7 +11,20 @@ use super::leaves::{At, Change};
 use super::{KEPT, Standing, still};
 
 /// What is updated besides tags and descriptions, so that each way of changing a resource is taken.
-const UPDATES: &[(&str, &str, i64)] = &[("rds.instance", "backup_days", 21), ("logs.log-group", "retention", 60)];
+const UPDATES: &[(&str, &str, i64)] = &[
+    ("application-autoscaling.policy", "value", 61),
+    ("application-autoscaling.target", "max", 5),
+    ("autoscaling.group", "cooldown", 400),
+    ("autoscaling.size", "max", 6),
+    ("ecs.capacity-provider", "target_capacity", 90),
+    ("ecs.service", "grace_period", 70),
+    ("elbv2.load-balancer", "idle_timeout", 70),
+    ("elbv2.target-group", "draining", 40),
+    ("logs.log-group", "retention", 60),
+    ("rds.instance", "backup_days", 21),
+    ("servicediscovery.namespace", "ttl", 70),
+    ("servicediscovery.service", "ttl", 20),
+];
 
 /// What an update of something else gives another value, and why.
 const NOT_KEPT: &[(&str, &str, &str)] = &[
@@ -26,7 +39,9 @@ type Seen = BTreeMap<(&'static str, String), BTreeMap<String, Value>>;
 /// which Wharf saw them.
 pub(super) fn all(standing: &Standing, changes: &[Change], problems: &mut Vec<String>) -> BTreeSet<(String, String)> {
     let before = in_virtual_time(async { seen(&standing.changed(&[])).await });
-    let groups = KEPT.groups(changes, &|change: &Change| change.kind.to_owned());
+    let (waited, plain): (Vec<_>, Vec<_>) = changes.iter().cloned().partition(is_waited_for);
+    let groups = |changes: &[Change]| KEPT.groups(changes, &|change: &Change| change.kind.to_owned());
+    let groups = [groups(&plain), groups(&waited)].concat();
     let kept = each(&groups, |group| keep(standing, group, &before));
     let mut fields = BTreeSet::new();
     for kept in kept {
@@ -50,7 +65,8 @@ fn keep(standing: &Standing, changes: &[Change], before: &Seen) -> Vec<Result<(S
         let mut all: Vec<_> = different(before, &seen(&world).await).into_iter().map(Ok).collect();
         let session = world.session("update").await.expect("the account can be reached");
         let mut stack = world.stack(&session);
-        stack.resources.values_mut().for_each(|resource| update(resource.rules, &mut resource.inputs));
+        let updates = if changes.iter().any(is_waited_for) { &[] } else { UPDATES };
+        stack.resources.values_mut().for_each(|resource| update(resource.rules, updates, &mut resource.inputs));
         let applied = world.apply_stack(&session, &stack).await;
         match applied {
             Ok(applied) if applied.complete() => {
@@ -95,15 +111,21 @@ fn different(before: &Seen, now: &Seen) -> BTreeSet<(String, String)> {
     .collect()
 }
 
-/// Another value for what a resource is described and tagged with, and for what [`UPDATES`] names.
-fn update(rules: &Rules, inputs: &mut BTreeMap<String, Value>) {
+/// True for what an update of other fields waits for, and would wait for in vain: services without an image have no
+/// tasks, however many they are to have.
+fn is_waited_for(change: &Change) -> bool {
+    (change.kind, change.path().as_str()) == ("ecs.service", "desiredCount")
+}
+
+/// Another value for what a resource is described and tagged with, and for what `updates` name.
+fn update(rules: &Rules, updates: &[(&str, &str, i64)], inputs: &mut BTreeMap<String, Value>) {
     for field in rules.fields.iter().filter(|field| field.change == Takes::InPlace) {
         let Some(value) = inputs.get_mut(field.name) else { continue };
         match (field.name, &mut *value) {
             ("description", Value::Text(text)) if field.owner == Owner::Stack => text.push_str(" updated"),
             ("tags", Value::Map(tags)) => drop(tags.insert("team".to_owned(), Value::text("dev"))),
             (name, _) => {
-                if let Some((.., to)) = UPDATES.iter().find(|(kind, field, _)| (*kind, *field) == (rules.kind, name)) {
+                if let Some((.., to)) = updates.iter().find(|(kind, field, _)| (*kind, *field) == (rules.kind, name)) {
                     *value = Value::Int(*to);
                 }
             }

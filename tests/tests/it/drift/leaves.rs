@@ -95,6 +95,13 @@ impl Change {
             });
             edited.unwrap_or_else(|error| panic!("{self:?}: {error}"));
         }
+        // AWS keeps logs nowhere else than in a bucket.
+        if let Some(logs) = self.path().strip_suffix(".s3.enabled").and_then(|path| path.strip_prefix("_attributes.")) {
+            let edited = sandbox.edit(self.kind, &self.id, |attributes, _| {
+                attributes["_attributes"][format!("{logs}.s3.bucket")] = "somebodys-logs".into();
+            });
+            edited.unwrap_or_else(|error| panic!("{self:?}: {error}"));
+        }
         if self.kind == "ec2.vpc-endpoint" && self.path().starts_with("routeTableIdSet") {
             let tables =
                 sandbox.resource(self.kind, &self.id).map(|endpoint| endpoint.items("routeTableIdSet").to_vec());

@@ -43,6 +43,8 @@ pub(super) fn numbers(name: &str, number: i64) -> Vec<i64> {
         ("maxAggregationInterval", _) => vec![60],
         // Storage grows by a tenth at least.
         ("AllocatedStorage", _) => vec![number + 10, number - 10],
+        // A group has its least number of instances already.
+        ("DesiredCapacity", _) => vec![number + 1],
         // A range of ports stays one.
         ("fromPort", _) => vec![number - 1],
         ("toPort", _) => vec![number + 1],
@@ -121,6 +123,7 @@ const CHOICES: &[(&str, &str)] = &[
     ("ip", "instance"),
     ("defensive", "strictest"),
     ("append", "preserve"),
+    ("OVERRIDE", "NONE"),
     ("traffic-port", "9000"),
     ("200-399", "200"),
     ("text/plain", "text/html"),

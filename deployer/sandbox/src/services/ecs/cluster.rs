@@ -160,13 +160,17 @@ pub(super) fn put_providers(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
     Ok(json!({"cluster": view(ctx, &cluster, &["SETTINGS", "TAGS", "ATTACHMENTS"])}))
 }
 
+/// Providers that every account has.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-capacity-providers.html>
+const OF_AWS: [&str; 2] = ["FARGATE", "FARGATE_SPOT"];
+
 fn attach(ctx: &mut Ctx<'_>, input: &Input, name: &str) -> Result<(), ApiError> {
     let cluster = active_cluster(ctx, name)?;
     if cluster.text("attachmentsStatus") == "UPDATE_IN_PROGRESS" {
         return Err(refuse("UpdateInProgressException", "The specified cluster is in a busy state. Try again later."));
     }
     let providers: Vec<String> = input.strings("capacityProviders").iter().map(|p| name_in(p)).collect();
-    for provider in &providers {
+    for provider in providers.iter().filter(|provider| !OF_AWS.contains(&provider.as_str())) {
         if !ctx
             .get(PROVIDER, provider)
             .is_some_and(|p| p.text("status") == "ACTIVE" && p.text("updateStatus") != "DELETE_IN_PROGRESS")

@@ -4,7 +4,7 @@ use aws_sdk_ec2::types::{
     InstanceType, LaunchTemplateBlockDeviceMappingRequest as Device, LaunchTemplateEbsBlockDevice,
     LaunchTemplateEbsBlockDeviceRequest as Ebs, LaunchTemplateHttpTokensState as Tokens,
     LaunchTemplateIamInstanceProfileSpecificationRequest as Profile,
-    LaunchTemplateInstanceMetadataEndpointState as Endpoint,
+    LaunchTemplateInstanceMetadataEndpointState as Endpoint, LaunchTemplateInstanceMetadataOptions,
     LaunchTemplateInstanceMetadataOptionsRequest as MetadataRequest, LaunchTemplateTagSpecification,
     LaunchTemplateTagSpecificationRequest as TagsRequest, LaunchTemplatesMonitoringRequest as Monitoring,
     RequestLaunchTemplateData as Request, ResourceType, ResponseLaunchTemplateData as Response, VolumeType,
@@ -83,13 +83,19 @@ pub(super) fn observed(data: &Response, tags: Tags) -> LaunchTemplate {
         security_groups: groups,
         user_data: Out::known(decoded(data.user_data().unwrap_or_default())),
         root: volume(root),
-        metadata_hops: match metadata.and_then(|options| options.http_tokens()) {
-            Some(Tokens::Required) => metadata.and_then(|options| options.http_put_response_hop_limit()).unwrap_or(1),
-            _ => 0,
-        },
+        metadata_hops: metadata.map_or(0, hops),
         detailed_monitoring: data.monitoring().and_then(|monitoring| monitoring.enabled()).unwrap_or_default(),
         instance_tags: common(data.tag_specifications()),
         tags,
+    }
+}
+
+/// How far metadata go that only who has a token gets; none where anybody gets them, or nobody does.
+fn hops(options: &LaunchTemplateInstanceMetadataOptions) -> i32 {
+    let off = options.http_endpoint() == Some(&Endpoint::Disabled);
+    match options.http_tokens() {
+        Some(Tokens::Required) if !off => options.http_put_response_hop_limit().unwrap_or(1),
+        _ => 0,
     }
 }
 
