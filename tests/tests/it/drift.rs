@@ -37,7 +37,6 @@ const UNREACHED: &[(&str, &str, &str)] = &[
     ("ec2.default-security-group", "ingress", "it has no rules; the kind's own tests add one"),
     ("ecr.repository", "name", "a name is what it is found by"),
     ("ecs.cluster-capacity-providers", "cluster", "it is a part of the cluster"),
-    ("ecs.service", "launch_type", "AWS never changes it"),
     ("ecs.service", "name", "a name is what it is found by"),
     ("elbv2.listener", "load_balancer", "AWS never changes it"),
     ("elbv2.listener-rule", "listener", "AWS never changes it"),

@@ -37,7 +37,8 @@ pub struct Service {
     pub task_definition: Out<TaskDefinitionArn>,
     /// How many tasks at first; none as long as the image is not in its repository. Later autoscaling decides.
     pub desired_count: i32,
-    /// `EC2` or `FARGATE`, where no strategy is given.
+    /// `EC2` or `FARGATE`, where no strategy is given: a service changes from one to the other in place.
+    /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html>
     pub launch_type: Option<String>,
     /// On which capacity its tasks are placed.
     pub strategy: Vec<StrategyItem>,
@@ -183,7 +184,7 @@ impl Kind for Service {
             Field::new("cluster").replaces(),
             Field::new("task_definition"),
             Field::new("desired_count").owned_by(Owner::Autoscaler),
-            Field::new("launch_type").replaces(),
+            Field::new("launch_type"),
             Field::new("strategy").compared(Compare::Set),
             Field::new("scheduling").replaces(),
             Field::new("deployment"),

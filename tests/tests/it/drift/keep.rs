@@ -124,11 +124,11 @@ fn update(rules: &Rules, updates: &[(&str, &str, i64)], inputs: &mut BTreeMap<St
         match (field.name, &mut *value) {
             ("description", Value::Text(text)) if field.owner == Owner::Stack => text.push_str(" updated"),
             ("tags", Value::Map(tags)) => drop(tags.insert("team".to_owned(), Value::text("dev"))),
-            (name, _) => {
-                if let Some((.., to)) = updates.iter().find(|(kind, field, _)| (*kind, *field) == (rules.kind, name)) {
-                    *value = Value::Int(*to);
-                }
+            (name, Value::Int(number)) => {
+                let of = updates.iter().find(|(kind, field, _)| (*kind, *field) == (rules.kind, name));
+                *number = of.map_or(*number, |(.., to)| *to);
             }
+            _ => {}
         }
     }
 }

@@ -95,6 +95,12 @@ impl Change {
             });
             edited.unwrap_or_else(|error| panic!("{self:?}: {error}"));
         }
+        if (self.kind, self.path().as_str()) == ("ecs.service", "capacityProviderStrategy") {
+            let edited = sandbox.edit(self.kind, &self.id, |attributes, _| {
+                attributes.insert("launchType".to_owned(), "EC2".into());
+            });
+            edited.unwrap_or_else(|error| panic!("{self:?}: {error}"));
+        }
         // AWS keeps logs nowhere else than in a bucket.
         if let Some(logs) = self.path().strip_suffix(".s3.enabled").and_then(|path| path.strip_prefix("_attributes.")) {
             let edited = sandbox.edit(self.kind, &self.id, |attributes, _| {

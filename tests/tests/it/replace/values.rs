@@ -73,7 +73,6 @@ pub(super) const UNREACHED: &[(&str, &str, &str)] = &[
     ("dynamodb.table", "sort_key", "the lock is in the table, and Wharf reads it by this name"),
     ("ecs.cluster-capacity-providers", "cluster", "a stack has one cluster"),
     ("ecs.service", "cluster", "a stack has one cluster"),
-    ("ecs.service", "launch_type", "the stack leaves it out: capacity providers say where tasks run"),
     ("ecs.service", "scheduling", "a daemon has no number of tasks, which every service of a stack has"),
     ("ecs.task-definition", "architecture", "the instances of the group are of one"),
     ("ecs.task-definition", "compatibilities", "the instances of the group are all there is"),

@@ -121,8 +121,11 @@ pub(super) fn update(ctx: &mut Ctx<'_>, input: &Input) -> Outcome {
         service.set("desiredCount", count);
     }
     if input.has("capacityProviderStrategy") {
-        let home = active_cluster(ctx, there.text("_cluster"))?;
-        service.attrs.remove("launchType");
+        // An empty strategy is none, not the cluster's: the launch type counts again.
+        // <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html>
+        let mut home = Resource::clone(&*active_cluster(ctx, there.text("_cluster"))?);
+        home.attrs.remove("defaultCapacityProviderStrategy");
+        service.attrs.retain(|name, _| !matches!(name.as_str(), "launchType" | "capacityProviderStrategy"));
         settings::capacity(&mut service, input, &home)?;
     }
     settings::apply(ctx, &mut service, input, &definition)?;

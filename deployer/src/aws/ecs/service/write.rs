@@ -61,8 +61,8 @@ impl Service {
         if changed.has("task_definition") {
             update = update.task_definition(self.task_definition.get()?);
         }
-        if changed.has("strategy") {
-            // Tasks move to other capacity only with a new deployment.
+        if changed.any(&["strategy", "launch_type"]) {
+            // Tasks move to other capacity only with a new deployment. Without a strategy its launch type counts again.
             let strategy = strategy::to_sdk(&self.strategy)?;
             update = update.set_capacity_provider_strategy(Some(strategy)).force_new_deployment(true);
         }
