@@ -126,6 +126,20 @@ pub enum Order {
     CreateFirst,
     /// The old one holds something unique (a name, a range), so it goes first.
     DeleteFirst,
+    /// As [`CreateFirst`](Self::CreateFirst), even where old and new are of one generation and differ only in what others
+    /// put out: AWS gives each new one a number of its own, as revisions have. Plans call it create-first.
+    Numbered,
+}
+
+impl Order {
+    /// What plans call it.
+    #[must_use]
+    pub const fn planned(self) -> Self {
+        match self {
+            Self::Numbered => Self::CreateFirst,
+            Self::CreateFirst | Self::DeleteFirst => self,
+        }
+    }
 }
 
 /// How long AWS typically takes, for the order of a run and its forecast. Never a limit.

@@ -307,6 +307,28 @@ fn what_cannot_change_in_place_is_replaced_when_a_target_that_can_gives_its_outp
     ");
 }
 
+static REVISION: Rules = kind("test.revision", &[Field::new("settings").replaces()], Order::Numbered, false);
+
+#[test]
+fn a_revision_that_follows_a_value_comes_before_its_predecessor_goes_though_both_are_of_one_generation() {
+    let with = |value| {
+        let mut stack = Stack::default();
+        add(&mut stack, "setting", &SETTING, &[("value", Value::text(value))]);
+        add(&mut stack, "revision", &REVISION, &[("settings", to("setting"))]);
+        stack
+    };
+    let (old, new) = (with("hello"), with("welcome"));
+    let world = applied(&old);
+    assert_snapshot!(planned(&new, &world, Some(&LastApplied::of(&old)), &Options::default()), @r#"
+    1 setting [update setting-1] needs []
+        value: "hello" -> "welcome" ConfigChanged
+    2 revision [create for revision-1 CreateFirst] needs [1]
+        settings!: {"$known":"setting-1"} -> {"$ref":"setting","output":"id"} Follows(LogicalId("setting"))
+    3 revision [delete revision-1 Replaced] needs [2]
+    0 unchanged, 0 kept
+    "#);
+}
+
 #[test]
 fn a_protected_resource_is_not_deleted_or_replaced_without_leave() {
     let old = platform();

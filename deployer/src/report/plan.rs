@@ -156,7 +156,7 @@ const fn gone(because: Gone) -> &'static str {
 
 fn replacement(replaces: &Replaces, paint: Paint) -> String {
     let order = match replaces.order {
-        Order::CreateFirst => "the new one first, then",
+        Order::CreateFirst | Order::Numbered => "the new one first, then",
         Order::DeleteFirst => "before the new one,",
     };
     let mut text = format!("      {}\n", paint.dim(format!("{order} {} is deleted", replaces.physical)));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use wharf::config::{Config, Deploy};
 use wharf::operations::Wanted;
-use wharf_engine::{Action, AllowDestroy, Because, LogicalId, Step};
+use wharf_engine::{Action, AllowDestroy, Because, LogicalId, Order, Step};
 use wharf_tests::service::Stage;
 use wharf_tests::stack::{config, in_virtual_time};
 
@@ -122,6 +122,42 @@ fn another_value_of_a_variable_is_another_revision_in_the_same_apply() {
             "update services.web.service",
         ];
         changed(&mut stage, |config| *config = changed_file, &expected).await;
+    });
+}
+
+#[test]
+fn a_variable_changes_beside_the_image_that_runs_which_is_not_the_newest_and_the_old_revision_goes_last() {
+    in_virtual_time(async {
+        let with = |greeting: &str| {
+            let env = |service: &str| format!("[services.{service}.env]\nGREETING = \"{greeting}\"\n");
+            let tidy = "[services.tidy]\nschedule = \"rate(1 day)\"\nrepository = \"web\"\n";
+            config(&format!("{FILE}{}{tidy}{}", env("web"), env("tidy")))
+        };
+        let (mut stage, first) = Stage::running(with("hello")).await;
+        stage.deploy_periodic("first", Wanted::Tag("v1")).await.expect("it is deployed");
+        let second = stage.push("v2").await;
+        stage.world.config = with("welcome");
+        let planned = stage.world.plan().await.unwrap_or_else(|error| panic!("{error:?}"));
+        for step in &planned.plan.steps {
+            if let Action::Create { replaces, .. } = &step.action {
+                assert_eq!(replaces.as_ref().map(|old| old.order), Some(Order::CreateFirst), "{step:#?}");
+            }
+        }
+        applied(&stage).await;
+        assert_eq!((stage.tasks(&first), stage.tasks(&second)), (2, 0));
+        let active = |family: &str| {
+            let all = stage.of_kind("ecs.task-definition").into_iter();
+            let mut all: Vec<_> =
+                all.filter(|one| one.text("family") == family && one.text("status") == "ACTIVE").collect();
+            all.sort_by_key(|one| one.attrs["revision"].as_i64());
+            all
+        };
+        for family in ["shop-web", "shop-tidy"] {
+            let revisions = active(family);
+            let newest = revisions.last().expect("one is left").attrs["containerDefinitions"].to_string();
+            assert!(newest.contains(&first) && !newest.contains(&second), "{newest}");
+            assert!(revisions.len() > 1, "what rollouts registered stays");
+        }
     });
 }
 

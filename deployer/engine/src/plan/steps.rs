@@ -235,8 +235,9 @@ impl<'a, 'p> Draft<'a, 'p> {
         match self.verdicts[number].what {
             What::Nothing | What::Mend => false,
             What::Replace(Order::DeleteFirst) => true,
-            What::Create | What::Replace(Order::CreateFirst) => {
-                stray.because.is_none() && (rules.order == Order::DeleteFirst || !other_name)
+            What::Create | What::Replace(Order::CreateFirst | Order::Numbered) => {
+                let same_name = !other_name && rules.order != Order::Numbered;
+                stray.because.is_none() && (rules.order == Order::DeleteFirst || same_name)
             }
         }
     }

@@ -220,13 +220,15 @@ impl<'a> Judge<'a> {
     /// Create-first where the kind allows it, unless the new one would get the old one's name, or the old one has
     /// to go because something that it uses has to go first.
     fn replacement_order(&self, number: usize, found: &Found, before: &[Option<Verdict<'a>>]) -> Order {
-        let same_name = found.identity == Identity::Ours(Some(self.generations[number].clone()));
+        let order = self.graph.resources[number].rules.order;
+        let same_name =
+            order != Order::Numbered && found.identity == Identity::Ours(Some(self.generations[number].clone()));
         let goes_first =
             |target: &usize| matches!(&before[*target], Some(Verdict { what: What::Replace(Order::DeleteFirst), .. }));
         if same_name || self.graph.needs[number].iter().any(goes_first) {
             return Order::DeleteFirst;
         }
-        self.graph.resources[number].rules.order
+        order.planned()
     }
 
     /// What stands against a verdict; deletions are checked where they are planned.

@@ -104,7 +104,8 @@ impl Kind for TaskDefinition {
             Field::new("volumes").replaces(),
             Field::new("tags").owned_by(Owner::Shared),
         ],
-        order: Order::CreateFirst,
+        // While there is none that is usable, a schedule has nothing to start.
+        order: Order::Numbered,
         protected: false,
         visible_within: std::time::Duration::from_secs(10),
         estimate: Estimate::seconds(2, 1, 2),
@@ -146,6 +147,7 @@ impl Kind for TaskDefinition {
         claim::release(held).await;
         let arn = made?.task_definition.and_then(|made| made.task_definition_arn);
         let arn = arn.ok_or_else(|| CallError::lacks(ACTION, "taskDefinitionArn"))?;
+        aws.note(new.id, arn.as_str());
         Ok(Made { outputs: Some(outputs(&arn)), physical: arn })
     }
 
@@ -155,13 +157,14 @@ impl Kind for TaskDefinition {
     }
 
     /// As long as its family stays, this revision alone goes out of use; otherwise the family goes, with every revision
-    /// that rollouts left in it.
+    /// that rollouts left in it. It stays when this run has made a successor, which can be of the same generation.
     async fn delete(aws: &Aws, now: &Found<Self>) -> Result<Gone, CallError> {
         let generation = match &now.identity {
             Identity::Ours(generation) => generation.as_ref().map(Generation::as_str),
             Identity::Foreign => None,
         };
-        revisions::retire(aws, &now.physical, generation).await.map(|()| Gone::Now)
+        let successor = aws.noted(&now.id).filter(|made| *made != now.physical);
+        revisions::retire(aws, &now.physical, generation, successor.as_deref()).await.map(|()| Gone::Now)
     }
 
     async fn adopt(aws: &Aws, now: &Found<Self>, identity: &Tags) -> Result<(), CallError> {

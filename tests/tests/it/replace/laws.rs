@@ -84,8 +84,8 @@ fn said(plan: &Plan, case: &Case) -> Result<(), String> {
     }
     let rules = case.stack.resources[&case.id].rules;
     match replaced(step) {
-        Some(replaces) if replaces.order == rules.order => Ok(()),
-        other => Err(format!("the kind is replaced {:?}, this is {other:?}", rules.order)),
+        Some(replaces) if replaces.order == rules.order.planned() => Ok(()),
+        other => Err(format!("the kind is replaced {:?}, this is {other:?}", rules.order.planned())),
     }
 }
 

@@ -82,15 +82,15 @@ pub(super) struct Live {
     pub(super) is_served: bool,
 }
 
-/// The revision that a family's service runs; without a service the newest one. In a family without any that can be
-/// used there is nothing to look for.
+/// The revision that a family's service runs, even one that is out of use already; without a service the newest one. In
+/// a family without any that can be used there is nothing to look for, unless a service runs one.
 pub(super) async fn live(aws: &Aws, family: &str) -> Result<Option<Live>, CallError> {
-    let Some(newest) = one(aws, family).await? else { return Ok(None) };
+    let newest = one(aws, family).await?;
     let used = running::definitions(aws).await?;
     let served = used.get(family).and_then(|arns| arns.first());
     let revision = match served {
-        Some(arn) if arn != newest.arn() => one(aws, arn).await?,
-        _ => Some(newest),
+        Some(arn) if newest.as_ref().is_none_or(|newest| arn != newest.arn()) => described(aws, arn).await?,
+        _ => newest,
     };
     Ok(revision.map(|revision| Live { revision, is_served: served.is_some() }))
 }
@@ -153,13 +153,20 @@ async fn deregister(aws: &Aws, arn: &str) -> Result<(), CallError> {
     }
 }
 
-/// Takes a revision out of use; unless its family stays, every other one with it, and deletes them.
-pub(super) async fn retire(aws: &Aws, going: &str, generation: Option<&str>) -> Result<(), CallError> {
+/// Takes a revision out of use; unless its family stays, every other one with it, and deletes them. A family stays as
+/// long as a service runs one of it, and when this run has registered a `successor` in it.
+pub(super) async fn retire(
+    aws: &Aws,
+    going: &str,
+    generation: Option<&str>,
+    successor: Option<&str>,
+) -> Result<(), CallError> {
     let family = running::family(going);
     let used = running::definitions(aws).await?;
     let active = list(aws, family, TaskDefinitionStatus::Active).await?;
-    let runs_another = used.get(family).is_some_and(|arns| arns.iter().any(|arn| arn != going));
-    if runs_another || has_successor(aws, &active, going, generation).await? {
+    let stays = used.get(family).is_some_and(|arns| !arns.is_empty())
+        || successor.is_some_and(|made| running::family(made) == family);
+    if stays || has_successor(aws, &active, going, generation).await? {
         deregister(aws, going).await
     } else {
         clear(aws, family, &active).await
