@@ -276,16 +276,19 @@ fn dependants_follow_a_replaced_target_in_place_or_by_replacement() {
 }
 
 static SETTING: Rules = kind("test.setting", &[Field::new("value").renews(&["id"])], Order::CreateFirst, false);
+/// A setting of this value, and what takes it up.
+fn a_setting_of(value: &str, id: &str, rules: &'static Rules) -> Stack {
+    let mut stack = Stack::default();
+    add(&mut stack, "setting", &SETTING, &[("value", Value::text(value))]);
+    add(&mut stack, id, rules, &[("settings", to("setting"))]);
+    stack
+}
+
 static JOB: Rules = kind("test.job", &[Field::new("settings").replaces()], Order::CreateFirst, false);
 
 #[test]
 fn what_cannot_change_in_place_is_replaced_when_a_target_that_can_gives_its_output_another_value() {
-    let with = |value| {
-        let mut stack = Stack::default();
-        add(&mut stack, "setting", &SETTING, &[("value", Value::text(value))]);
-        add(&mut stack, "job", &JOB, &[("settings", to("setting"))]);
-        stack
-    };
+    let with = |value| a_setting_of(value, "job", &JOB);
     let (old, new) = (with("hello"), with("welcome"));
     let mut world = applied(&old);
     assert_snapshot!(planned(&new, &world, Some(&LastApplied::of(&old)), &Options::default()), @r#"
@@ -311,12 +314,7 @@ static REVISION: Rules = kind("test.revision", &[Field::new("settings").replaces
 
 #[test]
 fn a_revision_that_follows_a_value_comes_before_its_predecessor_goes_though_both_are_of_one_generation() {
-    let with = |value| {
-        let mut stack = Stack::default();
-        add(&mut stack, "setting", &SETTING, &[("value", Value::text(value))]);
-        add(&mut stack, "revision", &REVISION, &[("settings", to("setting"))]);
-        stack
-    };
+    let with = |value| a_setting_of(value, "revision", &REVISION);
     let (old, new) = (with("hello"), with("welcome"));
     let world = applied(&old);
     assert_snapshot!(planned(&new, &world, Some(&LastApplied::of(&old)), &Options::default()), @r#"

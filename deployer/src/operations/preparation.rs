@@ -8,8 +8,9 @@ use std::time::Duration;
 use aws_sdk_ecs::operation::list_tasks::ListTasksOutput;
 use aws_sdk_ecs::types::DesiredStatus;
 use wharf_on_image_push::cause;
-use wharf_on_image_push::one_off::{BY_HAND, family, group};
+use wharf_on_image_push::one_off::{BY_HAND, group};
 use wharf_on_image_push::record::Record;
+use wharf_on_image_push::revision::family;
 
 use super::one_off::{self, OneTask, Progress, Ran};
 use super::tasks::{self, TaskError};

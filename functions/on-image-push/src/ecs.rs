@@ -12,7 +12,7 @@ use crate::aws::CallError;
 use crate::cause;
 use crate::machine::{Base, Change, Deployment, Found, Progress, Seen, Told, Traced};
 use crate::one_off::{self, OneOff};
-use crate::revision::Revision;
+use crate::revision::{Revision, family};
 
 const DESCRIBE: &str = "ecs:DescribeServices";
 const REVISION: &str = "ecs:DescribeTaskDefinition";
@@ -173,7 +173,7 @@ impl Ecs<'_> {
         let list = || self.ecs.list_tasks().cluster(self.cluster);
         // Whoever asks for the name may ask for nothing else, and is told of those that are to run.
         // <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html#ECS-ListTasks-request-startedBy>
-        let stopped = list().family(one_off::family(revision)).desired_status(DesiredStatus::Stopped);
+        let stopped = list().family(family(revision)).desired_status(DesiredStatus::Stopped);
         let (running, stopped) = tokio::join!(listed(list().started_by(by)), listed(stopped));
         let arns = [running?, stopped?].concat();
         let mut tasks = Vec::new();

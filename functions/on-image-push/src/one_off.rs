@@ -24,13 +24,6 @@ pub fn service_of(group: &str) -> Option<&str> {
     group.strip_prefix(GROUP)
 }
 
-/// The family of a revision, from its ARN.
-#[must_use]
-pub fn family(revision: &str) -> &str {
-    let name = revision.rsplit('/').next().unwrap_or(revision);
-    name.split(':').next().unwrap_or(name)
-}
-
 /// A task of its own for one command.
 #[derive(Clone, Debug)]
 pub struct OneOff<'a> {

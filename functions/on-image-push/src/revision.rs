@@ -112,6 +112,13 @@ fn accelerated(
     request.set_inference_accelerators(sdk.inference_accelerators.clone())
 }
 
+/// The family of a revision, from its ARN.
+#[must_use]
+pub fn family(revision: &str) -> &str {
+    let name = revision.rsplit('/').next().unwrap_or(revision);
+    name.split(':').next().unwrap_or(name)
+}
+
 /// An image's name, and its tag or digest with the mark before it.
 #[must_use]
 pub fn split(image: &str) -> (&str, &str) {

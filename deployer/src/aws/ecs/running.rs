@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_ecs::types::{Service, ServiceField};
 use futures::future::try_join_all;
 use wharf_engine::Class;
+pub(super) use wharf_on_image_push::revision::family;
 
 use crate::aws::call::{Aws, CallError};
 use crate::aws::shared_reads::once;
@@ -71,10 +72,4 @@ pub(super) async fn definitions(aws: &Aws) -> Result<BTreeMap<String, Vec<String
         }
     }
     Ok(used)
-}
-
-/// The family in the ARN of a task definition.
-pub(super) fn family(arn: &str) -> &str {
-    let name = arn.rsplit('/').next().unwrap_or_default();
-    name.split(':').next().unwrap_or_default()
 }

@@ -267,11 +267,11 @@ impl State {
                 // Whoever hears that it has ended looks again.
                 return self.write(next, Then::Rest(format!("it waits until task {task} of a deployment has ended")));
             }
-            Err(NotRun::NotAlone(task)) => {
-                let why = format!("the command before it could not be started: task {task} of a deployment still runs");
-                return self.fail(End { index: 0, failed: Failed::NotBegun, why, at: None }, now);
-            }
-            Err(NotRun::NoRoom(why) | NotRun::Refused(why)) => {
+            Err(not) => {
+                let why = match not {
+                    NotRun::NotAlone(task) => format!("task {task} of a deployment still runs"),
+                    NotRun::NoRoom(why) | NotRun::Refused(why) => why,
+                };
                 let why = format!("the command before it could not be started: {why}");
                 return self.fail(End { index: 0, failed: Failed::NotBegun, why, at: None }, now);
             }

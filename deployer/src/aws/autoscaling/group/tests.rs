@@ -177,11 +177,7 @@ async fn a_replacement_that_was_cut_short_shows_as_a_difference() {
     place.template = world.update(&place.template, &larger).await;
     // The group was changed, and then whoever did that was gone.
     let version = place.template.outputs.get("version").and_then(Value::as_text).unwrap();
-    world
-        .sandbox
-        .edit("autoscaling.group", &made.physical, |group, _| group["LaunchTemplate"]["Version"] = version.into())
-        .unwrap();
-    let found = world.find::<AutoScalingGroup>(&made.id).await.unwrap();
+    let found = launching(&world, &made, version).await;
     assert_eq!(differing(&found, &place), ["launch_template_version"]);
     world.update(&found, &group(&place)).await;
 }
@@ -194,15 +190,20 @@ async fn a_group_that_would_launch_others_than_it_has_shows_as_a_difference() {
     let before = members(&world);
     let larger = LaunchTemplate { instance_type: "m7g.xlarge".to_owned(), ..place.wanted.clone() };
     let version = world.update(&place.template, &larger).await.outputs["version"].as_text().unwrap();
-    world
-        .sandbox
-        .edit("autoscaling.group", &made.physical, |group, _| group["LaunchTemplate"]["Version"] = version.into())
-        .unwrap();
-    let found = world.find::<AutoScalingGroup>(&made.id).await.unwrap();
+    let found = launching(&world, &made, version).await;
     assert_eq!(differing(&found, &place), ["launch_template_version"]);
     let found = world.update(&found, &group(&place)).await;
     assert_eq!(differing(&found, &place), Vec::<String>::new());
     assert_eq!(members(&world), before);
+}
+
+/// The group once somebody has said that it launches this version of its template.
+async fn launching(world: &World, made: &Made, version: String) -> Made {
+    let edited = world.sandbox.edit("autoscaling.group", &made.physical, |group, _| {
+        group["LaunchTemplate"]["Version"] = version.into();
+    });
+    edited.unwrap();
+    world.find::<AutoScalingGroup>(&made.id).await.unwrap()
 }
 
 /// The fields in which a group is not as this place wants it.
